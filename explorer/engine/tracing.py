@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -55,6 +55,10 @@ class LayerInput:
 
     source: str | None
     shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, call: Call) -> Self:
+        return cls(call.source, tuple(call.received.shape[1:]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +132,7 @@ def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> T
     def record(call: Call) -> None:
         if call.layout is None:
             return
-        inputs[call.layer] = LayerInput(call.source, tuple(call.received.shape[1:]))
+        inputs[call.layer] = LayerInput.of(call)
         shapes[call.layer] = tuple(call.output.shape[1:])
         if layers is None or call.layer in layers:
             by_layer.setdefault(call.layer, []).append(to_numpy(call.output))
@@ -138,7 +142,19 @@ def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> T
         parts = [check_logits(view(x[rows].detach().clone())) for rows in pieces(net, x, len(x))]
     logits = torch.cat(parts)
     maps = {layer: one[0] if len(one) == 1 else np.concatenate(one) for layer, one in by_layer.items()}
-    return one_or_many(Trace(to_numpy(logits), to_numpy(probabilities(net, logits)), maps, inputs, shapes))
+    return trace_of(net, logits, maps, inputs, shapes)
+
+
+def trace_of(
+    net: nn.Module,
+    logits: Tensor,
+    maps: Mapping[str, Floats],
+    inputs: dict[str, LayerInput],
+    shapes: dict[str, tuple[int, ...]],
+) -> Trace:
+    """The Trace of images with these logits (N, K), and maps (N, C, h, w) by layer."""
+    values = to_numpy(logits), to_numpy(probabilities(net, logits.detach()))
+    return one_or_many(Trace(*values, maps, inputs, shapes))
 
 
 def input_output(seen: Trace, x: Tensor, layer: str) -> tuple[Floats, Floats] | None:

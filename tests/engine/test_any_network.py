@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explorer.engine.ablation import ablations
-from explorer.engine.attribution import attribute_many, evidence_many
+from explorer.engine.attribution import attribute_many, class_gradients, evidence_many
 from explorer.engine.batchnorm import batchnorms, relu_behind, statistics, statistics_many
 from explorer.engine.geometry import layer_size
+from explorer.engine.kept_pass import keep_pass
 from explorer.engine.passes import recorded
 from explorer.engine.probe import probe
 from explorer.engine.receptive import receptive_fields
@@ -143,6 +144,21 @@ def test_heat_maps_and_evidence(name: str) -> None:
         if plain:
             wanted = grad_cam(net, x, layer, 1).numpy()
             np.testing.assert_allclose(heats[layer].values, wanted, rtol=1e-3, atol=1e-5 * abs(wanted).max())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_one_kept_pass_gives_maps_and_gradients(name: str) -> None:
+    net, x, seen, layers = built(name), image(name), seen_by(name), chosen(name)
+    keep_pass(net, x)  # which finds out what the network writes to
+    kept = keep_pass(net, x)
+    assert kept.seen.shapes == seen.shapes
+    assert kept.seen.inputs == seen.inputs
+    maps, gradients = kept.maps(seen.shapes), class_gradients(net, x, layers, (1,), kept)
+    assert maps is not None
+    for layer in seen.shapes:  # attention of torch takes another way where gradients are taken
+        np.testing.assert_allclose(maps[layer], seen.maps[layer], rtol=1e-5, atol=1e-5)
+    for layer, (expected,) in class_gradients(net, x, layers, (1,)).items():
+        np.testing.assert_allclose(gradients[layer][0].gradients, expected.gradients, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", EVERY)

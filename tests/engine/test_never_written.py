@@ -32,6 +32,7 @@ from explorer.engine import (
     independence,
     input_part,
     intervention,
+    kept_pass,
     norm_axes,
     norm_inputs,
     normalization,
@@ -231,6 +232,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "attribution.gradients.maps_and_gradients": lambda net: list(
         gradients.maps_and_gradients(net, MANY, ["bn"], gradients.score_of(1, None, 2))
     ),
+    "kept_pass.keep_pass": lambda net: kept_pass.keep_pass(net, X),
     "batchnorm.statistics": lambda net: batchnorm.statistics(net, MANY, "bn"),
     "batchnorm.statistics_many": lambda net: batchnorm.statistics_many(net, MANY, ["bn"]),
     "batchnorm.summary": lambda net: batchnorm.summary(net, MANY, "bn"),
@@ -309,7 +311,7 @@ BEFORE_IT_IS_SHARED = {
     "places.give_places",
 }
 LOOK |= {"gradient_mode.answer", "gradient_mode.is_answered", "passes.overwrites"}
-LOOK |= {"copies.check_kind", "graph.graph_of", "randomness.is_random"}
+LOOK |= {"copies.check_kind", "graph.graph_of", "randomness.is_random", "tracing.trace_of"}
 LOOK |= {"scoreboard.measuring.piece"}  # by `forward.logits`
 LOOK |= {"first_pass.watch", "first_pass.watch_in_evaluation"}  # by `checkup.check_up`, as these:
 LOOK |= {"first_pass.values_of", "output_kind.outputs_by"}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from explorer.drawing.overlay import overlay
 from explorer.drawing.ranges import Range
 from explorer.engine import tracing
+from explorer.engine.attribution import class_gradients
 from explorer.engine.network_source import Source
 from explorer.engine.samples import Sample, scene
 from explorer.ui import cached, panels
@@ -24,7 +26,7 @@ def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.
     selection = Selection(cached.opened("resnet9", source), scene(3, 40))
     whole = tracing.trace(selection.net, selection.input.x)
     monkeypatch.setattr(one_image, "MOST_OF_MAPS", 0)
-    monkeypatch.setattr(one_image, "_WITH_MANY_MAPS", WeakSet())  # of this test alone
+    monkeypatch.setattr(one_image, "_WITH_MANY_MAPS", WeakKeyDictionary())  # of this test alone
     asked: list[object] = []
     trace = tracing.trace
     monkeypatch.setattr(
@@ -45,11 +47,38 @@ def test_maps_are_computed_by_block_when_they_are_asked_for(monkeypatch: pytest.
     assert selection.seen == whole
 
 
+def test_one_run_of_a_page_makes_one_pass_of_a_large_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
+    selection = Selection(cached.opened("resnet9", source), scene(7, 40))
+    network, input, layers = selection.network, selection.input, [b.act or "" for b in selection.blocks[-2:]]
+    large = WeakKeyDictionary({network.net: tuple(selection.seen.shapes)})
+    monkeypatch.setattr(one_image, "_WITH_MANY_MAPS", large)
+    cached.trace.clear()
+    passes: list[torch.nn.Module] = []
+    call = torch.nn.Module.__call__
+
+    def counting(module: torch.nn.Module, *arguments: object, **named: object) -> object:
+        passes.extend([module] if type(module) is type(network.net) else [])
+        return call(module, *arguments, **named)
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", counting)
+    seen = cached.trace(network, input)
+    maps = cached.layer_maps(network, input, tuple(layers))
+    gradients = cached.gradients(network, input, tuple(layers), (3,))
+    assert len(passes) == 1
+    assert seen.maps == {}
+    whole, fresh = tracing.trace(network.net, input.x), class_gradients(network.net, input.x, layers, (3,))
+    np.testing.assert_array_equal(seen.logits, whole.logits)
+    for layer in layers:
+        np.testing.assert_array_equal(maps[layer], whole.maps[layer])
+        np.testing.assert_array_equal(gradients[layer][0].gradients, fresh[layer][0].gradients)
+
+
 def test_thumbnails_are_those_of_maps_that_were_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     from explorer.drawing import thumbnails
 
     monkeypatch.setattr(one_image, "MOST_OF_MAPS", 0)
-    monkeypatch.setattr(one_image, "_WITH_MANY_MAPS", WeakSet())  # of this test alone
+    monkeypatch.setattr(one_image, "_WITH_MANY_MAPS", WeakKeyDictionary())  # of this test alone
     source = Source(ROOT / "checkpoints" / "cifar10-resnet9.safetensors")
     selection = Selection(cached.opened("resnet9", source), scene(5, 40))
     layer = selection.blocks[1].norm or ""

@@ -27,6 +27,7 @@ from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerG
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.scored import ScoredNetwork, classes_of
 from explorer.engine.independence import pieces
+from explorer.engine.kept_pass import KeptPass
 from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import Floats, one_or_many
 from model.problems import Problem
@@ -211,21 +212,22 @@ def evidence_many(
 
 
 def class_gradients(
-    net: nn.Module, x: Tensor, layers: Iterable[str], classes: Sequence[int]
+    net: nn.Module, x: Tensor, layers: Iterable[str], classes: Sequence[int], kept: KeptPass | None = None
 ) -> dict[str, tuple[LayerGradients, ...]]:
     """layer → the LayerGradients of one image x, float (1, C, h, w), for each class in turn.
 
     All of them come from one forward pass of the image, and every method and the channel evidence from them:
     see `heat_from` and `evidence_from`. The classes share the array of the maps. Errors as `attribute`.
+    A pass of the image that was `kept` saves the forward pass, if it has the layers.
     """
     check_images(x, one=True)
     layers, score = tuple(dict.fromkeys(layers)), score_of(list(classes), None, len(classes))
     if not layers:
         return {}
-    if len(classes) == 1:
+    pairs = None if kept is None else kept.pairs(layers, score)
+    if pairs is None and len(classes) == 1:
         (pairs,) = maps_and_gradients(net, x, layers, score)
-    else:
-        pairs = maps_and_class_gradients(net, x, layers, score)
+    pairs = maps_and_class_gradients(net, x, layers, score) if pairs is None else pairs
     return {layer: _of_classes(layer, score.target.tolist(), *pairs[layer]) for layer in layers}
 
 

@@ -3,7 +3,7 @@
 Nothing but the gradients asked for is computed: none of a weight, and none below the first of the layers.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -105,17 +105,26 @@ def maps_and_class_gradients(
         point.register_forward_hook(lambda _, __, output, layer=layer: outputs.update({layer: output}))
     with torch.inference_mode(False), torch.enable_grad():
         logits = _logits(view, x)
+    return gradients_on({layer: outputs[layer] for layer in layers}, logits, score)
+
+
+def gradients_on(outputs: Mapping[str, Tensor], logits: Tensor, score: LogitScore) -> Pairs:
+    """layer → its output for one image, (1, …), and the gradients (K, …) of K scores on it, with the logits
+    (1, K) of that image on their graph. Raises NoGradient.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
         scores = score.of(logits.expand(len(score.target), -1))
-        if cut := [layer for layer in layers if not (logits.requires_grad and outputs[layer].requires_grad)]:
-            raise without_gradient(cut[0])
-        tensors = [outputs[layer] for layer in layers]
+        for layer, output in outputs.items():
+            if not (logits.requires_grad and output.requires_grad):
+                raise without_gradient(layer)
+        tensors = tuple(outputs.values())
         each = [torch.autograd.grad(one, tensors, retain_graph=True, allow_unused=True) for one in scores]
-    made = {}
-    for layer, maps, gradients in zip(layers, tensors, zip(*each, strict=True), strict=True):
+    made: Pairs = {}
+    for (layer, output), gradients in zip(outputs.items(), zip(*each, strict=True), strict=True):
         if all(gradient is None for gradient in gradients):
             raise without_gradient(layer)
-        filled = [torch.zeros_like(maps) if gradient is None else gradient for gradient in gradients]
-        made[layer] = (_single(maps.detach()), _single(torch.cat(filled)))
+        filled = [torch.zeros_like(output) if gradient is None else gradient for gradient in gradients]
+        made[layer] = (_single(output.detach()), _single(torch.cat(filled)))
     return made
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import prod
 from threading import local
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import streamlit as st
 import torch
@@ -39,6 +39,7 @@ from explorer.engine.flow import Flow
 from explorer.engine.glimpses import Glimpse
 from explorer.engine.graph import Graph
 from explorer.engine.intervention import Change, altered
+from explorer.engine.kept_pass import KeptPass, keep_pass
 from explorer.engine.network import Input, Network
 from explorer.engine.norm_axes import NormAxes, Orders
 from explorer.engine.probe import PositionProbe
@@ -64,17 +65,18 @@ MOST_OF_FLOW = 2**20  # values that the layers of a kept pass give; it holds eac
 @data(max_size="300MB")
 def trace(network: Network, input: Input) -> Trace:
     """What one pass shows; without its maps where they take more than MOST_OF_MAPS bytes."""
-    if network.net in _WITH_MANY_MAPS:  # to keep them until the end of the pass takes long
-        return tracing.trace(network.net, input.x, ())
+    if network.net in _WITH_MANY_MAPS:
+        kept = _keep_pass(network, input)
+        return tracing.trace(network.net, input.x, ()) if kept is None else kept.seen
     seen = tracing.trace(network.net, input.x)
     if sum(maps.nbytes for maps in seen.maps.values()) <= MOST_OF_MAPS:
         return seen
-    _WITH_MANY_MAPS.add(network.net)
+    _WITH_MANY_MAPS[network.net] = tuple(seen.shapes)
     return replace(seen, maps={})
 
 
-# Networks of which some image has more maps than a trace keeps.
-_WITH_MANY_MAPS: "WeakSet[nn.Module]" = WeakSet()
+# Networks of which some image has more maps than a trace keeps, and their layers.
+_WITH_MANY_MAPS: "WeakKeyDictionary[nn.Module, tuple[str, ...]]" = WeakKeyDictionary()
 
 
 def is_large(network: Network) -> bool:
@@ -82,10 +84,44 @@ def is_large(network: Network) -> bool:
     return network.net in _WITH_MANY_MAPS
 
 
+def _keep_pass(network: Network, input: Input) -> KeptPass | None:
+    """The pass of a large network, which this run of a page keeps: it asks for maps and gradients next.
+
+    None for one that does not run, or runs other layers, when gradients are taken.
+    """
+    _last.passed = _last.kept = None  # before the next, which is as large
+    if network.net in _WITHOUT_GRADIENTS:
+        return None
+    try:
+        kept = keep_pass(network.net, input.x)
+    except Exception:  # whatever a network says of gradients
+        kept = None
+    if kept is None or tuple(kept.seen.shapes) != _WITH_MANY_MAPS[network.net]:
+        _WITHOUT_GRADIENTS.add(network.net)
+        return None
+    _last.passed, _last.kept = (network.key, input.digest), kept
+    return kept
+
+
+# Large networks whose pass is another when gradients are taken.
+_WITHOUT_GRADIENTS: "WeakSet[nn.Module]" = WeakSet()
+
+
+def _kept(network: Network, input: Input) -> KeptPass | None:
+    """The pass of an image that this run of a page has kept."""
+    kept: KeptPass | None = getattr(_last, "kept", None)
+    return kept if kept and _last.passed == (network.key, input.digest) else None
+
+
+_last = local()  # of a run of a page, which has a thread of its own
+
+
 @data(max_size="300MB")
 def layer_maps(network: Network, input: Input, layers: tuple[str, ...]) -> dict[str, Floats]:
     """The feature maps (C, h, w) of some layers."""
-    return dict(tracing.trace(network.net, input.x, layers).maps)
+    kept = _kept(network, input)
+    maps = None if kept is None else kept.maps(layers)
+    return dict(tracing.trace(network.net, input.x, layers).maps) if maps is None else maps
 
 
 def block_maps(network: Network, input: Input, layer: str) -> dict[str, Floats]:
@@ -110,7 +146,7 @@ def gradients(
     network: Network, input: Input, layers: tuple[str, ...], classes: tuple[int, ...]
 ) -> dict[str, tuple[LayerGradients, ...]]:
     """layer → for each class what every heat map and the channel evidence come from, for one forward pass."""
-    return attribution.class_gradients(network.net, input.x, layers, classes)
+    return attribution.class_gradients(network.net, input.x, layers, classes, _kept(network, input))
 
 
 def evidence(network: Network, input: Input, layer: str, target: int) -> ChannelEvidence:
@@ -271,9 +307,6 @@ def _new_flow(network: Network, input: Input, target: int) -> Flow:
 _kept_flow = resource(max_entries=8)(_new_flow)
 
 
-_last = local()  # of a run of a page, which has a thread of its own
-
-
 def has_long_passes(network: Network, input: Input) -> bool:
     """Whether the layers give so many values that a pass takes long and is not kept."""
     return sum(map(prod, trace(network, input).shapes.values())) > MOST_OF_FLOW
@@ -283,7 +316,7 @@ def _flow(network: Network, input: Input, target: int) -> Flow:
     """The one pass that all of a run comes from; a small network's is kept for the next runs."""
     key = network.key, input.digest, target
     if getattr(_last, "key", None) != key:
-        _last.key = _last.flow = None  # before the next, which may be as large
+        _last.key = _last.flow = _last.passed = _last.kept = None  # before the next, which may be as large
         _last.flow = (_new_flow if has_long_passes(network, input) else _kept_flow)(network, input, target)
         _last.key = key
     flow: Flow = _last.flow
