@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from explorer.engine.ablation import ablations
 from explorer.engine.attribution import attribute_many, class_gradients, evidence_many
+from explorer.engine.attribution.kept_pass import keep_pass
 from explorer.engine.batchnorm import batchnorms, relu_behind, statistics, statistics_many
 from explorer.engine.geometry import layer_size
-from explorer.engine.kept_pass import keep_pass
 from explorer.engine.passes import recorded
 from explorer.engine.probe import probe
 from explorer.engine.receptive import receptive_fields

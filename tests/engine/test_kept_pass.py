@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from explorer.engine.attribution import class_gradients
 from explorer.engine.attribution.gradients import NoGradient
-from explorer.engine.kept_pass import keep_pass
+from explorer.engine.attribution.kept_pass import keep_pass
 from explorer.engine.tracing import trace
 
 X = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))

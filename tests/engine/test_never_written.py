@@ -32,7 +32,6 @@ from explorer.engine import (
     independence,
     input_part,
     intervention,
-    kept_pass,
     norm_axes,
     norm_inputs,
     normalization,
@@ -53,7 +52,7 @@ from explorer.engine import (
     what_if,
     without_norm,
 )
-from explorer.engine.attribution import gradients, operations, perturbation, propagation, reach
+from explorer.engine.attribution import gradients, kept_pass, operations, perturbation, propagation, reach
 from explorer.engine.scan import calibration
 from explorer.engine.scan import running as scanning
 from explorer.engine.scoreboard import entries, running
@@ -232,7 +231,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "attribution.gradients.maps_and_gradients": lambda net: list(
         gradients.maps_and_gradients(net, MANY, ["bn"], gradients.score_of(1, None, 2))
     ),
-    "kept_pass.keep_pass": lambda net: kept_pass.keep_pass(net, X),
+    "attribution.kept_pass.keep_pass": lambda net: kept_pass.keep_pass(net, X),
     "batchnorm.statistics": lambda net: batchnorm.statistics(net, MANY, "bn"),
     "batchnorm.statistics_many": lambda net: batchnorm.statistics_many(net, MANY, ["bn"]),
     "batchnorm.summary": lambda net: batchnorm.summary(net, MANY, "bn"),

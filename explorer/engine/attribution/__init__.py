@@ -24,10 +24,10 @@ from explorer.engine.attribution.gradients import (
     score_of,
 )
 from explorer.engine.attribution.heatmap import ChannelEvidence, Heatmap, LayerGradients
+from explorer.engine.attribution.kept_pass import KeptPass
 from explorer.engine.attribution.method import Method, Parameter, Question
 from explorer.engine.attribution.scored import ScoredNetwork, classes_of
 from explorer.engine.independence import pieces
-from explorer.engine.kept_pass import KeptPass
 from explorer.engine.passes import check_images, to_numpy
 from explorer.engine.values import Floats, one_or_many
 from model.problems import Problem

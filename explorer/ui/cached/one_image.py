@@ -32,6 +32,7 @@ from explorer.engine.account import Account, account_of
 from explorer.engine.arithmetic import Settings
 from explorer.engine.attribution import ChannelEvidence, LayerGradients
 from explorer.engine.attribution.gradients import NoGradient
+from explorer.engine.attribution.kept_pass import KeptPass, keep_pass
 from explorer.engine.batchnorm import NormStatistics, NormSummary, TwoPredictions
 from explorer.engine.drift import Drift
 from explorer.engine.dropout import DropoutLayer, Masked
@@ -39,7 +40,6 @@ from explorer.engine.flow import Flow
 from explorer.engine.glimpses import Glimpse
 from explorer.engine.graph import Graph
 from explorer.engine.intervention import Change, altered
-from explorer.engine.kept_pass import KeptPass, keep_pass
 from explorer.engine.network import Input, Network
 from explorer.engine.norm_axes import NormAxes, Orders
 from explorer.engine.probe import PositionProbe
