@@ -21,7 +21,8 @@ import torch
 from torch import nn
 
 from benchmarks import readme
-from explorer.engine.attribution import evidence_many
+from explorer.engine.attribution import class_gradients
+from explorer.engine.attribution.kept_pass import keep_pass
 from explorer.engine.batchnorm import batchnorms, summary
 from explorer.engine.tracing import blocks, trace
 from model import torchvision_repair
@@ -32,7 +33,8 @@ NETWORKS = {
     "ConvNeXt-T": "convnext_tiny",
     "EfficientNet-B0": "efficientnet_b0",
 }
-BARE, TRACE, EXPLAIN, BATCHNORM = "bare forward pass", "trace", "Explain’s pass", "one BatchNorm"
+BARE, TRACE, BATCHNORM = "bare forward pass", "trace", "one BatchNorm"
+EXPLAIN = "trace with Explain’s gradients"
 SIZE = 224
 Works = dict[str, Callable[[], object]]
 
@@ -49,7 +51,7 @@ def works(name: str, size: int) -> Works:
     measured: Works = {
         BARE: lambda: forward(net, x),
         TRACE: lambda: trace(net, x, ()),
-        EXPLAIN: lambda: evidence_many(net, x, layers, 1),
+        EXPLAIN: lambda: class_gradients(net, x, layers, (1,), keep_pass(net, x)),
     }
     return measured | ({BATCHNORM: lambda: summary(net, x, norms[-1])} if norms else {})
 

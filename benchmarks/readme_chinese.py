@@ -72,7 +72,7 @@ CELLS = {
     "64 feature maps, ready to show": "64 张特征图，可直接显示",
     "payload of 128 maps of 8 × 8": "128 张 8 × 8 的图的数据量",
     "trace": "追踪",
-    "Explain’s pass": "“解释”页面的一遍",
+    "trace with Explain’s gradients": "追踪与“解释”页面的梯度",
     "one BatchNorm": "一个批归一化",
     "kept of a trace": "追踪中保留的",
     "none": "没有",
