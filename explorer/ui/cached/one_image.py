@@ -59,6 +59,9 @@ from model.problems import Problem
 from model.words import N_
 
 MOST_OF_MAPS = 2**24  # bytes of a trace's maps; ResNet-50 has 128 MB at 224 pixels
+MOST_OF_A_PASS = (
+    2**28
+)  # bytes of the maps of a pass that is kept while a page is computed; it takes twice that
 MOST_OF_FLOW = 2**20  # values that the layers of a kept pass give; it holds each about four times
 
 
@@ -69,9 +72,12 @@ def trace(network: Network, input: Input) -> Trace:
         kept = _keep_pass(network, input)
         return tracing.trace(network.net, input.x, ()) if kept is None else kept.seen
     seen = tracing.trace(network.net, input.x)
-    if sum(maps.nbytes for maps in seen.maps.values()) <= MOST_OF_MAPS:
+    size = sum(maps.nbytes for maps in seen.maps.values())
+    if size <= MOST_OF_MAPS:
         return seen
     _WITH_MANY_MAPS[network.net] = tuple(seen.shapes)
+    if size > MOST_OF_A_PASS:
+        _NOT_KEPT.add(network.net)
     return replace(seen, maps={})
 
 
@@ -87,24 +93,24 @@ def is_large(network: Network) -> bool:
 def _keep_pass(network: Network, input: Input) -> KeptPass | None:
     """The pass of a large network, which this run of a page keeps: it asks for maps and gradients next.
 
-    None for one that does not run, or runs other layers, when gradients are taken.
+    None for one whose pass takes too much, or that does not run, or runs other layers, with gradients.
     """
     _last.passed = _last.kept = None  # before the next, which is as large
-    if network.net in _WITHOUT_GRADIENTS:
+    if network.net in _NOT_KEPT:
         return None
     try:
         kept = keep_pass(network.net, input.x)
     except Exception:  # whatever a network says of gradients
         kept = None
     if kept is None or tuple(kept.seen.shapes) != _WITH_MANY_MAPS[network.net]:
-        _WITHOUT_GRADIENTS.add(network.net)
+        _NOT_KEPT.add(network.net)
         return None
     _last.passed, _last.kept = (network.key, input.digest), kept
     return kept
 
 
-# Large networks whose pass is another when gradients are taken.
-_WITHOUT_GRADIENTS: "WeakSet[nn.Module]" = WeakSet()
+# Large networks whose passes are too large, or are others when gradients are taken.
+_NOT_KEPT: "WeakSet[nn.Module]" = WeakSet()
 
 
 def _kept(network: Network, input: Input) -> KeptPass | None:
