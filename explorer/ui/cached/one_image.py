@@ -60,8 +60,6 @@ from model.words import N_
 
 MOST_OF_MAPS = 2**24  # bytes of a trace's maps; ResNet-50 has 128 MB at 224 pixels
 MOST_OF_A_PASS = 2**28  # bytes of the maps of a pass that a run of a page keeps; it takes twice as much
-    2**28
-)  # bytes of the maps of a pass that is kept while a page is computed; it takes twice that
 MOST_OF_FLOW = 2**20  # values that the layers of a kept pass give; it holds each about four times
 
 
