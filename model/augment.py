@@ -43,7 +43,7 @@ class Augmentation:
     strength: float
     range: tuple[float, float]
     summary: str
-    caption: Caption = captions.nothing
+    caption: Caption
     mix: Callable[..., Tensor] | None = None
 
 
@@ -86,7 +86,8 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         N_("Converts the image to grayscale with this probability."),
         captions.grayed),
     "blur": Augmentation("pixel", pixels.draw_blur, pixels.blur, 0.03, (0, 0.2),
-        N_("Blurs with a Gaussian whose sigma is up to this fraction of the shorter side.")),
+        N_("Blurs with a Gaussian whose sigma is up to this fraction of the shorter side."),
+        captions.blurred),
     "noise": Augmentation("pixel", pixels.draw_noise, pixels.noise, 0.1, (0, 1),
         N_("Adds Gaussian noise with a standard deviation of up to this fraction of the brightness range."),
         captions.noisy),

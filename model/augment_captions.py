@@ -1,16 +1,12 @@
 """What was drawn for one image, in words: a caption for each transform, from the first of its parameters."""
 
+import math
 from collections.abc import Callable
 
 from model.words import N_, tr
 
 Drawn = tuple[float, ...]
 Caption = Callable[..., str]
-
-
-def nothing() -> str:
-    """The caption of a transform whose parameters say nothing in a few words."""
-    return ""
 
 
 def moved(down: Drawn, right: Drawn) -> str:
@@ -60,6 +56,14 @@ def jittered(factors: Drawn) -> str:
         saturation=saturation,
         hue=signed(360 * turn),
     )
+
+
+def blurred(kernel: Drawn) -> str:
+    """The Gaussian’s sigma, from the two taps in the middle of its kernel; below 0.07 px the second is 0."""
+    middle = len(kernel) // 2
+    if len(kernel) == 1 or not kernel[middle + 1]:
+        return tr("unchanged")
+    return tr("sigma {value:.2f} px", value=(2 * math.log(kernel[middle] / kernel[middle + 1])) ** -0.5)
 
 
 def noisy(amplitude: Drawn) -> str:

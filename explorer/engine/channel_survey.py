@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from explorer.engine.batchnorm import FAINT
 from explorer.engine.duplicates import Partners, partners, redundant, removal_order
 from explorer.engine.passes import layer_module
+from explorer.engine.scan.calibration import CHANCE
 from explorer.engine.scan.result import LayerScan
 from explorer.engine.tracing import Block, Trace
 from explorer.engine.values import Doubles, Floats, Value
@@ -46,7 +47,8 @@ class ChannelSurvey(Value):
     """The C channels of a layer over all images of a scan.
 
     Bool (C,): `dead`, zero at every position of every image; `always_on`, zero nowhere, in a layer that has
-    zeros; `constant`, the same value everywhere, but not zero. `partners` say which are alike, and
+    zeros; `constant`, the same value everywhere, but not zero. `has_zeros` is False for those by chance, as
+    where values go from negative to positive. `partners` say which are alike, and
     `redundant` which of these can go. `scaling` is what the normalization before the layer learned, None
     without one; `rectified` whether the layer is the ReLU of just that.
     """
@@ -57,6 +59,7 @@ class ChannelSurvey(Value):
     maximum: Floats
     dead: Booleans
     always_on: Booleans
+    has_zeros: bool
     constant: Booleans
     partners: Partners
     redundant: tuple[int, ...]
@@ -84,7 +87,8 @@ def survey(
     dead = (one.zeros == 1) & (one.maximum == 0)
     rounding = 1e-6 * np.maximum(np.abs(one.mean), np.abs(one.maximum))
     constant = ~dead & (np.sqrt(one.variance) <= rounding)
-    has_zeros = bool((one.zeros > 0).any())
+    is_rectified = bool((one.edges[:, 0] >= 0).all())
+    has_zeros = bool((one.zeros > (0 if is_rectified else CHANCE)).any())
     return ChannelSurvey(
         layer,
         one.zeros,
@@ -92,6 +96,7 @@ def survey(
         one.maximum,
         dead,
         (one.zeros == 0) & has_zeros,
+        has_zeros,
         constant,
         partners(one.image_mean),
         redundant(one.image_mean),

@@ -131,8 +131,10 @@ class Flow:
         leaves = [self.leaves[source] for source in step.sources]
         with self._one_at_a_time, torch.inference_mode(False):
             given = torch.autograd.grad(output, leaves, gradient, retain_graph=True, allow_unused=True)
-        detached = {source for source, part in zip(step.sources, given, strict=True) if part is None}
-        if detached & self.of_image():  # what it adds is no constant
+        held = {source for source, part in zip(step.sources, given, strict=True) if part is None}
+        if len(held) < sum(not tensor.requires_grad for tensor in self.reads[index]):
+            held = set(step.sources)  # one of them is read detached and otherwise
+        if held & self.of_image():  # what it adds is no constant
             return 0.0
         pairs = zip(leaves, given, strict=True)
         through = [(leaf.detach() * part).double().sum() for leaf, part in pairs if part is not None]
@@ -173,7 +175,8 @@ class Flow:
         channel's value in `contributions`:
 
         - a convolution, linear layer, batch normalization or addition: input × weight × the gradient here;
-          the rest is the bias (β − γμ/σ of a batch normalization) × that gradient, summed over positions;
+          the rest is the bias (β − γμ/σ of a batch normalization) × that gradient, summed over positions, and
+          what an addition reads detached from the gradient;
         - a layer, group or instance normalization: the same, with its statistics held;
         - an activation, another function of each value by itself, or another norm: everything, as output ÷
           input at each position is held; nothing is left for a bias, except where the input is 0 and the

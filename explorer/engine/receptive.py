@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from explorer.engine.calls import Call
 from explorer.engine.passes import check_images, recording_calls
-from explorer.engine.receptive_rules import ALIKE, MIXING, followed, keeps_positions
+from explorer.engine.receptive_rules import ALIKE, MIXING, circular, followed, keeps_positions
 from explorer.engine.spans import CHANNELS_FIRST, Fields, pixels, union
 from explorer.engine.values import Integers, Value
 from model.pixels import Rectangle
@@ -86,14 +86,24 @@ def receptive_fields(net: nn.Module, x: Tensor) -> dict[str, ReceptiveFields]:
     return fields
 
 
+def wraps_around(net: nn.Module) -> bool:
+    """Whether a layer's padding is circular: at a border it reads the opposite side of its maps."""
+    return any(
+        isinstance(module, nn.CircularPad2d) or getattr(module, "padding_mode", "") == "circular"
+        for module in net.modules()
+    )
+
+
 def run_followed(view: nn.Module, x: Tensor, follow: "Follow") -> None:
     """One pass of a private view, without gradients, that `follow` goes along with."""
-    with torch.inference_mode(False), torch.no_grad(), follow, _Linear(follow):
+    with torch.inference_mode(False), torch.no_grad(), follow, _Functions(follow):
         view(x)
 
 
-class _Linear(TorchFunctionMode):
-    """Follows a linear layer over channels as one operation: inside, it puts rows and columns into one."""
+class _Functions(TorchFunctionMode):
+    """Follows as one operation a linear layer over channels, which inside puts rows and columns into one, and
+    circular padding, which copies parts.
+    """
 
     def __init__(self, follow: "Follow") -> None:
         super().__init__()
@@ -103,10 +113,12 @@ class _Linear(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        if func is functional.linear and args and id(args[0]) in self.follow.known:
+        if args and id(args[0]) in self.follow.known:
             fields = self.follow.of(args[0])
-            if fields.dims is not None and -1 not in fields.dims:
+            if func is functional.linear and fields.dims is not None and -1 not in fields.dims:
                 self.follow.known[id(out)] = (out, fields)
+            elif func is functional.pad and (kwargs or {})["mode"] == "circular":
+                self.follow.known[id(out)] = (out, circular(fields, args, out))
         return out
 
 

@@ -26,9 +26,23 @@ MIXING = {"native_group_norm", "native_layer_norm", "native_batch_norm"}
 
 def _convolution(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields | None:
     _, weight, _, stride, padding, dilation, transposed = args[:7]
-    if transposed:
-        return None
-    return _windows(read, out, weight.shape[2:], stride, padding, dilation)
+    rule = _spread if transposed else _windows
+    return rule(read, out, weight.shape[2:], stride, padding, dilation)
+
+
+def _spread(read: Fields, out: Tensor, *window: Sequence[int]) -> Fields:
+    """Transposed convolution: input i adds to output i·stride − padding + t·dilation, t below the kernel."""
+    made, exact = [], read.exact
+    for axis, (kernel, stride, padding, dilation) in enumerate(_by_axis(window)):
+        spans, positions = read.axes[axis].within_image(), np.arange(out.shape[axis - 2])
+        steps = positions[:, None] + padding - np.arange(kernel) * dilation
+        read_by = steps // stride
+        real = (steps % stride == 0) & (read_by >= 0) & (read_by < len(spans.look))
+        some = np.take_along_axis(read_by, real.argmax(1)[:, None], 1).clip(0, len(spans.look) - 1)
+        taps = np.where(real, read_by, some)
+        made.append(spans.at(taps, np.where(real, taps, -1), -(-spans.jump // stride)))
+        exact &= spans.jump % stride == 0  # else padding lies less than a pixel apart
+    return Fields((made[0], made[1]), exact, read.dims)
 
 
 def _max_pool(read: Fields, args: tuple[Any, ...], out: tuple[Tensor, Tensor]) -> Fields:
@@ -42,13 +56,29 @@ def _avg_pool(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
 
 
 def _windows(read: Fields, out: Tensor, *window: Sequence[int]) -> Fields:
-    """`window` is kernel, stride, padding and dilation, each for rows and columns or one for both."""
     made = []
-    for axis in (0, 1):
-        kernel, stride, padding, dilation = (sizes[axis % len(sizes)] for sizes in window)
-        starts = np.arange(out.shape[2 + axis]) * stride - padding
+    for axis, (kernel, stride, padding, dilation) in enumerate(_by_axis(window)):
+        starts = np.arange(out.shape[axis - 2]) * stride - padding
         made.append((starts[:, None] + np.arange(kernel) * dilation, stride))
     return read.windowed(made)
+
+
+def _by_axis(window: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Kernel, stride, padding and dilation of rows and of columns, each given for every axis or once for all;
+    three-dimensional ones have another axis before these."""
+    return [[sizes[-2:][axis % len(sizes[-2:])] for sizes in window] for axis in (0, 1)]
+
+
+def _fractional_pool(read: Fields, args: tuple[Any, ...], out: tuple[Tensor, Tensor]) -> Fields:
+    """Its windows begin at one of two neighbors, at random."""
+    made = []
+    for axis, size in enumerate(args[0].shape[2:]):
+        kernel, count = args[1][axis], out[0].shape[2 + axis]
+        scaled, gaps = np.arange(count) * (size - kernel), max(count - 1, 1)
+        lasts = -(-scaled // gaps)[:, None] + kernel - 1
+        made.append((np.minimum((scaled // gaps)[:, None] + np.arange(kernel + 1), lasts), size // count))
+    fields = read.windowed(made)
+    return Fields(fields.axes, False, fields.dims)
 
 
 def _adaptive_pool(read: Fields, args: tuple[Any, ...], out: Any) -> Fields:
@@ -82,11 +112,16 @@ def _resize(support: float, antialias: bool = False, nearest: bool = False) -> R
     return resized
 
 
-# Rules for maps (N, C, h, w) only
-SPATIAL: dict[str, Rule] = {
+# Rules for maps (N, C, h, w) only; those of WINDOWS also for (N, C, d, h, w)
+WINDOWS: dict[str, Rule] = {
     "convolution": _convolution,
     "max_pool2d_with_indices": _max_pool,
+    "max_pool3d_with_indices": _max_pool,
     "avg_pool2d": _avg_pool,
+    "avg_pool3d": _avg_pool,
+}
+SPATIAL: dict[str, Rule] = WINDOWS | {
+    "fractional_max_pool2d": _fractional_pool,
     "_adaptive_avg_pool2d": _adaptive_pool,
     "adaptive_max_pool2d": _adaptive_pool,
     "upsample_nearest2d": _resize(1, nearest=True),
@@ -235,17 +270,20 @@ def _split(read: Fields, args: tuple[Any, ...], out: Sequence[Tensor]) -> list[F
     return [_taken(read, axis, np.arange(*ends), 1, size) for ends in zip(starts, stops, strict=True)]
 
 
-def _pad(mode: str) -> Rule:
+def _pad(mode: str) -> Callable[[Fields, tuple[Any, ...], Any], Fields]:
     def padded(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
         made = []
         for axis, dim in enumerate(_dims(read)):
             size, before = args[0].shape[dim], [*args[1], *[0] * 8][2 * (-dim - 1)]
             taps = np.arange(out.shape[dim]) - before
             mirrored = size - 1 - np.abs(size - 1 - np.abs(taps))
-            copied = {"constant": taps, "replicate": np.clip(taps, 0, size - 1), "reflect": mirrored}[mode]
+            copied = {
+                "constant": taps, "replicate": np.clip(taps, 0, size - 1), "reflect": mirrored,
+                "circular": taps % size,
+            }[mode]  # fmt: skip
             spans = read.axes[axis].cropped(int(taps[0]), int(taps[-1]) + 1)
-            made.append(spans.at(taps[:, None], copied[:, None]))
-        return Fields((made[0], made[1]), read.exact, read.dims)
+            made.append(spans.at((copied if mode == "circular" else taps)[:, None], copied[:, None]))
+        return Fields((made[0], made[1]), read.exact and mode != "circular", read.dims)
 
     return padded
 
@@ -286,13 +324,19 @@ def followed(name: str, read: Fields, args: tuple[Any, ...], out: Any) -> Fields
     """
     tensor = args[0]
     if name in SPATIAL:
-        fits = tensor.ndim == 4 and read.dims in (CHANNELS_FIRST, None)
+        fits = tensor.ndim in ((4, 5) if name in WINDOWS else (4,)) and read.dims in (CHANNELS_FIRST, None)
         return SPATIAL[name](read.sized(tensor.shape), args, out) if fits else None
     if read.dims is None:  # all values read the same, and so does whatever is made of them
         return read
     if name not in RULES:
         return None
     return RULES[name](read.sized(tensor.shape), args, out)
+
+
+def circular(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
+    """The Fields after circular padding by `args`, a tensor and its padding, which is no operation of its
+    own."""
+    return read if read.dims is None else _pad("circular")(read.sized(args[0].shape), args, out)
 
 
 def keeps_positions(name: str, args: tuple[Any, ...], read: list[Fields]) -> bool:

@@ -203,9 +203,10 @@ def test_the_pages_request_wins_when_it_changes(grid):
     page.locator(".jump input").fill("12")
     says(page, "channel 12 cell None")
     page.get_by_label("wished").fill("33")
-    page.get_by_label("wished").press("Enter")
+    page.locator(".jump input").focus()  # also while the field has the focus
     says(page, "channel 33 cell None")
     expect(page.locator(".chosen span")).to_have_text("33")
+    expect(page.locator(".jump input")).to_have_value("33")
     toggle(page, "signed")
     expect(page.locator(".low")).to_have_text("0")
     says(page, "channel 33 cell None")

@@ -247,6 +247,24 @@ def test_earlier_maps_are_divided_where_all_of_the_logit_comes_through_them(x: T
     np.testing.assert_allclose(made.contributions, (gradient * maps)[0].detach(), atol=1e-5)
 
 
+class HalfDetached(Features):
+    """Adds values to a copy of them that no gradient passes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = self.maps(x).mean((2, 3))
+        return self.head(means + means.detach())
+
+
+def test_what_is_detached_from_the_gradient_is_no_part_of_the_constant(x: Tensor) -> None:
+    net = HalfDetached().eval()
+    made = account(net, x, 2)
+    assert made.constant == pytest.approx(net.head.bias[2].item(), abs=1e-6)
+    with torch.no_grad():
+        held = float(net.head.weight[2] @ net.maps(x).mean((2, 3))[0])
+    assert made.residual == pytest.approx(held, abs=1e-5)
+    assert not made.exact
+
+
 class ByFunctions(Features):
     """No layer gives the last maps, nor any maps at all."""
 

@@ -12,6 +12,7 @@ from explorer.engine import augmented
 from explorer.engine.augmented import TrainingImages
 from model import augment
 from model.augment import AUGMENTATIONS
+from model.augment_pixels import draw_blur
 from model.batches import batches
 from model.card import Card, Pixels
 from model.datasets import Dataset
@@ -123,7 +124,15 @@ def test_a_draw_is_captioned_with_its_own_parameters() -> None:
     assert [draws.text(n) for n in range(3)] == [
         f"{abs(float(angle)):.1f}° to the {'left' if angle >= 0 else 'right'}" for angle in drawn
     ]
-    assert augmented.draws(pixels, "blur", 0.1, 0, 1).text(0) == ""
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.03, 0.2])
+def test_a_blur_is_captioned_with_its_sigma(strength: float) -> None:
+    (pixels,) = pictures()
+    sigmas = torch.rand(9, generator=torch.Generator().manual_seed(4)) * strength * min(pixels.shape[:2])
+    kernels = draw_blur((9, *pixels.shape[:2]), strength, torch.Generator().manual_seed(4))[0]
+    texts = [AUGMENTATIONS["blur"].caption(tuple(kernel.tolist())) for kernel in kernels]
+    assert texts == [f"sigma {sigma:.2f} px" if sigma > 0.07 else "unchanged" for sigma in sigmas.tolist()]
 
 
 def test_another_spelling_of_gray_is_known() -> None:

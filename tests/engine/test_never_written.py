@@ -241,6 +241,7 @@ TAKES: dict[str, Callable[[nn.Module], Any]] = {
     "probe.probe": _probe,
     "input_part.find_part": lambda net: input_part.find_part(net, X, X, None, True, lambda x: x),
     "receptive.receptive_fields": lambda net: receptive.receptive_fields(net, X),
+    "receptive.wraps_around": receptive.wraps_around,
     "copies.copied": lambda net: copies.copied(net, shared=False)(X.clone()),
     "timeline.course_of": _over_time(timeline.course_of, X),
     "timeline.filters_over_time": _over_time(timeline.filters_over_time),

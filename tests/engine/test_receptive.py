@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from explorer.engine.receptive import ReceptiveField, receptive_fields
+from explorer.engine.receptive import ReceptiveField, receptive_fields, wraps_around
 
 
 class Sum(nn.Module):
@@ -87,6 +87,76 @@ def test_the_course_network(course: nn.Module, x: Tensor) -> None:
     assert fields["relu3"] == pickle.loads(pickle.dumps(fields["relu3"]))
     with pytest.raises(ValueError, match="outside a map of 8 × 8"):
         fields["conv3"].at(8, 0)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "extra", "dilation"),
+    [(2, 2, 0, 0, 1), (3, 2, 1, 1, 1), (4, 2, 1, 0, 1), (2, 3, 1, 0, 2), (5, 1, 2, 0, 1), (1, 3, 0, 2, 1)],
+)
+def test_transposed_convolutions_against_gradients(
+    kernel: int, stride: int, padding: int, extra: int, dilation: int
+) -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 3, 6, 6),
+        nn.ConvTranspose2d(3, 3, kernel, stride, padding, extra, dilation=dilation),
+        nn.Conv2d(3, 3, 3, padding=1),
+    ).eval()
+    fields = receptive_fields(net, torch.ones(1, 3, 30, 30))
+    for name, at in [("1", n) for n in range(len(fields["1"].rows))] + [("2", 0), ("2", 3)]:
+        seen = fields[name].at(at, 2)
+        assert seen.exact
+        assert seen.reach == by_gradient(net[: int(name) + 1], 30, at, 2)
+    widths = {stop - start for start, stop in fields["1"].row_reach if start < stop}
+    assert max(widths) <= 6 * (1 + (kernel - 1) * dilation // stride)
+
+
+def test_where_transposed_convolutions_are_finer_than_pixels_padding_is_counted_at_most() -> None:
+    net = nn.Sequential(nn.ConvTranspose2d(3, 3, 4, 2, 1), nn.Conv2d(3, 3, 3, padding=1)).eval()
+    seen = receptive_fields(net, torch.ones(1, 3, 8, 8))["1"].at(5, 0)
+    assert not seen.exact
+    assert seen.reach == by_gradient(net, 8, 5, 0)
+
+
+def test_circular_padding_wraps_around() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, padding_mode="circular"), nn.CircularPad2d(1)).eval()
+    fields = receptive_fields(net, torch.ones(1, 3, 9, 9))
+    for name, position in (("0", (4, 7)), ("1", (5, 2))):
+        assert fields[name].at(*position).reach == by_gradient(net[: int(name) + 1], 9, *position)
+    corner = fields["0"].at(0, 4)  # reads the first two rows and the last: all, at most
+    assert corner == ReceptiveField(0, 9, 3, 6, (0, 9, 3, 6), False)
+    assert wraps_around(net)
+    assert not wraps_around(nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"))
+
+
+def test_fractional_pooling_reads_at_most_the_windows_it_may_draw() -> None:
+    net = nn.FractionalMaxPool2d(2, output_size=7)
+    fields = receptive_fields(nn.Sequential(net).eval(), torch.ones(1, 3, 16, 16))["0"]
+    assert not fields.exact
+    image = torch.rand(200, 3, 16, 16, requires_grad=True)  # each draws its own windows
+    for row in (0, 3, 6):
+        (gradient,) = torch.autograd.grad(net(image)[:, :, row].sum(), image)
+        read = gradient.sum((0, 1, 3)).nonzero()
+        assert fields.row_reach[row].tolist() == [int(read.min()), int(read.max()) + 1]
+
+
+class Volume(nn.Module):
+    """Takes the channels for a third dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deep, self.pool = nn.Conv3d(1, 2, (3, 3, 2), (1, 2, 1), 1), nn.AvgPool3d(2)
+        self.end = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.end(self.pool(self.deep(x[:, None])).sum(2))
+
+
+def test_three_dimensional_windows_against_gradients() -> None:
+    net = Volume().eval()
+    fields = receptive_fields(net, torch.ones(1, 3, 16, 16))["end"]
+    for position in ((0, 0), (2, 3), (3, 7)):
+        assert fields.at(*position).exact
+        assert fields.at(*position).reach == by_gradient(net, 16, *position)
 
 
 class Residual(nn.Module):
@@ -234,20 +304,15 @@ def test_layers_over_channels_read_their_own_position() -> None:
         assert fields["end"].at(*position).reach == by_gradient(net, 20, *position)
 
 
-def test_tokens_and_volumes_may_read_the_whole_image() -> None:
+def test_tokens_may_read_the_whole_image() -> None:
     class Other(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.patches, self.deep, self.end = (
-                nn.Conv2d(3, 4, 4, 4),
-                nn.Conv3d(1, 1, 3, padding=1),
-                nn.Identity(),
-            )
+            self.patches, self.end = nn.Conv2d(3, 4, 4, 4), nn.Identity()
 
         def forward(self, x: Tensor) -> Tensor:
             tokens = self.patches(x).flatten(2).transpose(1, 2)[:, 3:]
-            deep = self.deep(x[:, None]).sum(1)
-            return self.end(deep + tokens.mean((1, 2))[:, None, None, None])
+            return self.end(x + tokens.mean((1, 2))[:, None, None, None])
 
     seen = receptive_fields(Other().eval(), torch.ones(1, 3, 16, 16))["end"].at(3, 3)
     assert seen == ReceptiveField(0, 16, 0, 16, (0, 16, 0, 16), False)

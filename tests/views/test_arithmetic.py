@@ -7,11 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from explorer.drawing.windows import output_map, padded_input
-from explorer.engine.arithmetic import Settings
+from explorer.engine.arithmetic import FREE, Settings
 from explorer.engine.geometry import window
-from explorer.views.arithmetic.results import findings
+from explorer.views.arithmetic.results import findings, own_parameters
+from explorer.views.arithmetic.settings import WhatIf
 
 
 def html(at: object) -> str:
@@ -72,6 +74,14 @@ def test_a_last_window_behind_the_input_is_said_to_be_left_out() -> None:
     assert axis.output == nn.MaxPool2d(2, 4, ceil_mode=True)(torch.zeros(1, 1, 4, 4)).shape[-1] == 1
     sentence, *_ = findings(Settings("max", axis, axis, (1, 1)))
     assert sentence.startswith("(4 − 2) / 4 = 0.5 is rounded up, but the last window")
+
+
+def test_numbers_that_the_table_does_not_count_are_named() -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 32, 3))
+    assert own_parameters(plain, WhatIf("0", FREE, FREE)) == []
+    normed = nn.Sequential(weight_norm(nn.Conv2d(3, 32, 3)))  # one g for each channel out
+    (sentence,) = own_parameters(normed, WhatIf("0", FREE, FREE))
+    assert sentence.startswith("In the network 0 learns 928 numbers")
 
 
 def test_a_network_without_windows_still_has_the_page(visit: Callable) -> None:

@@ -28,8 +28,9 @@ class LayerScan(Value):
     """The feature maps of a layer over all N images; C channels, maps of h × w.
 
     `count` values of each channel, N·h·w, have a `mean`, a population `variance` and `zeros`, the fraction
-    that is exactly zero, float64 (C,). `class_mean` float32 (K, C) is the mean over the images of a labeled
-    class, NaN for a class without images; `image_mean` float32 (N, C) that of each image.
+    that is exactly zero, float64 (C,); a BatchNorm's zeros by chance, below 0.1%, may be left out.
+    `class_mean` float32 (K, C) is the mean over the images of a labeled class, NaN for a class without
+    images; `image_mean` float32 (N, C) that of each image.
 
     `histogram` int64 (C, B) counts the values of up to `SAMPLED` positions of each image between the `edges`,
     float32 (C, B + 1); its first and last bin also hold what lies beyond.

@@ -47,7 +47,7 @@ def show(selection: Selection, what_if: WhatIf) -> None:
     before, after = both or (None, None)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        numbers(what_if, before, after)
+        numbers(selection, what_if, before, after)
     with right:
         position = settings.choose_position(what_if.here)
         drawing(what_if, position)
@@ -56,10 +56,10 @@ def show(selection: Selection, what_if: WhatIf) -> None:
     exports.show(selection, what_if, position, both)
 
 
-def numbers(what_if: WhatIf, before: Chain | None, after: Chain | None) -> None:
+def numbers(selection: Selection, what_if: WhatIf, before: Chain | None, after: Chain | None) -> None:
     rows = results.rows(what_if, before, after)
     markup.show(markup.element("div", markup.table(results.heads(what_if), rows), cls="fx-wrapped"))
-    for text in results.findings(what_if.here):
+    for text in [*results.own_parameters(selection.net, what_if), *results.findings(what_if.here)]:
         st.markdown(f"- {literal(text)}")
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+from torch import nn
+
 from explorer.drawing.ranges import MINUS
 from explorer.engine.arithmetic import Settings
 from explorer.engine.geometry import LayerSize, WindowAxis
+from explorer.engine.passes import layer_module
 from explorer.engine.what_if import Chain, LayerReach
 from explorer.views.arithmetic.settings import SIDES, WhatIf
 from model.words import N_, ngettext, paragraph, tr
@@ -116,6 +119,20 @@ def multiplication_formula(settings: Settings) -> str:
 
 
 # Sentences
+
+
+def own_parameters(net: nn.Module, what_if: WhatIf) -> list[str]:
+    """What the table does not count of a layer whose weight is computed from other parameters."""
+    if what_if.in_network.kind != "conv" or not what_if.layer:
+        return []
+    count = sum(each.numel() for each in layer_module(net, what_if.layer).parameters())
+    if count <= what_if.in_network.parameters:
+        return []
+    template = N_(
+        "In the network {layer} learns {count} numbers, because its weights are computed from other ones, as "
+        "with weight_norm; the table counts those of an ordinary convolution."
+    )
+    return [tr(template, layer=what_if.layer, count=f"{count:,}")]
 
 
 def findings(settings: Settings) -> list[str]:

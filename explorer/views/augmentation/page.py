@@ -33,7 +33,7 @@ from model.words import N_, ngettext, paragraph, tr
 
 COUNT = 6  # draws of each transform
 STEPS = 20  # of a strength's slider
-NO_TEXT = "\u00a0"  # a line without letters
+NO_TEXT = "\u00a0"  # a line without letters; before a unit, which so stays with its number
 GROUPS = {
     "geometric": N_("Geometric"),
     "pixel": N_("Color and sharpness"),
@@ -170,7 +170,7 @@ def choose_strength(name: str, transform: Augmentation) -> float:
 
 
 def captioned(pixels: Pixels, alt: str, lines: Sequence[str], prediction: str = "") -> str:
-    texts = [markup.text(line) for line in lines if line]
+    texts = [markup.text(line.replace(" px", f"{NO_TEXT}px")) for line in lines if line]
     texts += [markup.text(prediction, "strong")] if prediction else []
     return markup.figure(reduced(pixels, 128), alt, *texts, fill=True)
 

@@ -32,7 +32,7 @@ def show(selection: Selection, view: LayerView) -> dict[str, PredictionWithoutNo
     st.caption(
         tr(
             "The same positions at the three stages of the layer, as density: each area is 1. Normalizing "
-            "moves and scales them to the running mean and standard deviation of training; γ and β move and "
+            "moves and scales them by the running mean and standard deviation of training; γ and β move and "
             "scale them again, to what the next layer needs."
         )
     )

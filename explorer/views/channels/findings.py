@@ -40,7 +40,7 @@ def listed(channels: Sequence[int]) -> str:
 def dead(surveyed: ChannelSurvey) -> list[str]:
     channels = np.flatnonzero(surveyed.dead).tolist()
     if not channels:
-        return [tr("**No dead channel**: each is above zero somewhere")]
+        return [tr("**No dead channel**: each is different from zero somewhere")]
     count = ngettext(
         "**{n} dead channel**: {channels}", "**{n} dead channels**: {channels}", len(channels),
         channels=listed(channels),
@@ -66,8 +66,8 @@ def explained(surveyed: ChannelSurvey, channel: int) -> str:
 
 def always_on(surveyed: ChannelSurvey) -> str:
     channels = np.flatnonzero(surveyed.always_on).tolist()
-    if not (surveyed.zeros > 0).any():
-        return tr("No value of this layer is exactly zero, so no channel is on or off in it")
+    if not surveyed.has_zeros:
+        return tr("Almost no value of this layer is exactly zero, so no channel is on or off in it")
     if not channels:
         return tr("**No channel is always on**: each is zero somewhere")
     return ngettext(

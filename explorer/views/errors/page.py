@@ -1,5 +1,7 @@
 """Errors: how often a network is wrong over a data set, which classes it confuses, and on which images."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from explorer.drawing.ranges import percent
@@ -24,7 +26,12 @@ PARTS = {
     "calibration": N_("Calibration"),
     "failures": N_("Failures explained"),
 }
-SHOW = {"matrix": confused.show, "classes": class_table.show, "calibration": calibration.show}
+SHOW: dict[str, Callable[[Evaluation], list[ErrorCard] | None]] = {
+    "matrix": confused.show,
+    "classes": class_table.show,
+    "calibration": calibration.show,
+    "failures": failures.show,  # gives its cards, which have downloads of their own
+}
 
 
 def page() -> None:
@@ -51,12 +58,9 @@ def page() -> None:
     with parts:
         part = choices.choice(tr("Show"), {name: tr(text) for name, text in PARTS.items()}, "errors")
     show_summary(evaluation)
-    cards: list[ErrorCard] = []
+    cards = None
     try:
-        if part == "failures":
-            cards = failures.show(evaluation)
-        else:
-            SHOW[part](evaluation)
+        cards = SHOW[part](evaluation)
     except Problem as problem:  # the images are gone, or the network does not allow it
         st.info(sentence(problem))
     if cards:

@@ -17,6 +17,7 @@ from explorer.engine.tracing import Block, layer_module
 from explorer.engine.values import Floats
 from explorer.ui import cached, link, markup
 from explorer.ui.components.channel_grid import channel_grid
+from explorer.ui.frame import presentation
 from explorer.ui.markdown import literal
 from explorer.ui.panels import facts
 from explorer.ui.selection import Selection
@@ -231,7 +232,7 @@ def choose_slice(order: list[int], names: list[str]) -> int:
         "slice",
         STRONGEST,
         format_func=options.get,
-        width=260,
+        width=presentation.pixels(260),
     )
     return order[0] if chosen == STRONGEST else int(chosen)
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.engine.probe import PositionProbe
-from explorer.engine.receptive import ReceptiveField
+from explorer.engine.receptive import ReceptiveField, wraps_around
 from explorer.engine.tracing import Block
 from explorer.ui import cached, markup
 from explorer.ui.selection import Selection
@@ -14,6 +14,10 @@ from explorer.views.maps.step_html import step_html
 from explorer.views.maps.view import Position
 from model.words import N_, paragraph, tr
 
+WRAPS = N_(
+    "The network pads its maps circularly: at a border a layer reads the opposite side, so a field that "
+    "crosses the border is shown as all rows or all columns."
+)
 MARGIN = 0.35  # of the image's size: how much padding is drawn around it at most
 
 Pixels = npt.NDArray[np.uint8]
@@ -53,6 +57,8 @@ def receptive_field(
     if not covers(field, pixels):
         pictures.append(placed(pixels, box(field), tr("The image inside the receptive field"), boxes[1:]))
     texts = [markup.text(text)]
+    if not field.exact and wraps_around(selection.network.net):
+        texts.append(markup.text(tr(WRAPS), "muted"))
     if len(boxes) > 1:
         template = N_("Inner frame: the receptive field of the position in {layer} that the steps follow.")
         texts.append(markup.text(tr(template, layer=block.name), "muted"))

@@ -188,8 +188,8 @@ def _not_the_contribution(carriers: tour.Carriers) -> str:
 def alike(selection: Selection) -> TourQuestion:
     layer = _carriers(selection).layer
     text = tr(
-        "Replace all weights of the network by random ones, three times. How similar are the heat maps of "
-        "{layer} to this one then?",
+        "Replace all weights of the network by random ones, three times. How similar are Grad-CAM’s heat "
+        "maps of {layer} then to the one of this network?",
         layer=layer,
     )
     return TourQuestion(text, lambda: _correlation(selection, layer))

@@ -292,7 +292,8 @@ class Grid {
     chosenNumber.textContent = channel ?? "";
     chosenCell.hidden = cell === null;
     if (cell) move(chosenCell, this.layout.cell(this.places[channel], ...cell));
-    if (!input.matches(":focus")) input.value = channel ?? "";
+    if (!input.matches(":focus") || this.turn !== this.numberTurn) input.value = channel ?? "";
+    this.numberTurn = this.turn; // of the choice whose number the field has, or that is being typed
     input.setAttribute("aria-invalid", "false");
     this.legend(channel);
     this.describe();
