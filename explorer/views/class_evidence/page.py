@@ -45,7 +45,7 @@ def page() -> None:
         st.info(tr("No image of this scan has a label among the network’s classes."))
         return
     with st.container(horizontal=True):
-        _, _, layer = choices.choose_layer(selection, first_block=str(len(selection.blocks)))
+        _, _, layer = choices.choose_layer(selection, first_block=choices.last_block(selection))
         names = {count: count for count in COUNTS}
         count = int(choices.choice(tr("Images of each class, at most"), names, "per_class", "50"))
     if layer not in scan.layers or not selection.gradient_reaches(layer):
