@@ -24,11 +24,27 @@ ALIKE |= {"_prelu_kernel", "rrelu_with_noise", "contiguous"}
 MIXING = {"native_group_norm", "native_layer_norm", "native_batch_norm"}
 
 
-def _convolution(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields | None:
+def _convolution(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
     _, weight, _, stride, padding, dilation, transposed = args[:7]
-    if transposed:
-        return None
-    return _windows(read, out, weight.shape[2:], stride, padding, dilation)
+    rule = _transposed_windows if transposed else _windows
+    return rule(read, out, weight.shape[2:], stride, padding, dilation)
+
+
+def _transposed_windows(read: Fields, out: Tensor, *window: Sequence[int]) -> Fields:
+    """As `_windows`: each position reads those that have it in their window; some read none.
+
+    Neighbors closer than a pixel count as none apart, where padding is looked at.
+    """
+    made = []
+    for axis, spans in enumerate(read.axes):
+        kernel, stride, padding, dilation = (sizes[axis % len(sizes)] for sizes in window)
+        steps = np.arange(out.shape[2 + axis])[:, None] + padding - np.arange(kernel) * dilation
+        fits = steps % stride == 0
+        taps = steps // stride
+        taps = np.where(fits, taps, np.take_along_axis(taps, fits.argmax(1)[:, None], 1))
+        real = np.where(fits.any(1)[:, None], taps, -1)
+        made.append(spans.within_image().at(taps, real, spans.jump // stride))
+    return Fields((made[0], made[1]), read.exact, read.dims)
 
 
 def _max_pool(read: Fields, args: tuple[Any, ...], out: tuple[Tensor, Tensor]) -> Fields:
