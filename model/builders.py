@@ -221,7 +221,7 @@ def count_logits(net: nn.Module, size: int) -> int:
     except ValueError as error:
         raise Problem(
             "To be trained here, a network must return nothing but logits (N, K), and this one returns "
-            "{kind}: name a builder of one that does.",
+            "{kind}: wrap it in a module that returns the class logits.",
             kind=tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__,
         ) from error
 
