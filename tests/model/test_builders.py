@@ -88,7 +88,7 @@ def test_a_checkpoint_that_names_a_builder_imports_nothing(networks, run):
     assert run("--net", "my_networks:Net") == 0
     del sys.modules["my_networks"]
     for opening in (load_checkpoint, lambda path: open_checkpoint(Source(path))):
-        with pytest.raises(Problem, match=r"my_networks:Net.* give its builder\.$"):
+        with pytest.raises(Problem, match=r"my_networks:Net.* give its builder with --net\.$"):
             opening(networks / "own.safetensors")
     assert "my_networks" not in sys.modules
 
