@@ -17,7 +17,7 @@ from explorer.drawing.ranges import percent
 from explorer.engine.intervals import interval
 from explorer.engine.scan import pace, running, shards
 from explorer.engine.scan.images import DATASETS, SCENES, SPLITS, scan_images
-from explorer.engine.scan.result import Scan
+from explorer.engine.scan.result import Scan, naming_hint
 from explorer.engine.scan.running import Scanning
 from model.allocator import keep_freed_memory
 from model.arguments import Parser
@@ -223,6 +223,7 @@ def sentences(scan: Scan) -> list[str]:
                 others,
             )
         )
+        made += filter(None, [naming_hint(scan)])
     left = len(scan.unreadable)
     if left:
         made.append(

@@ -111,7 +111,10 @@ def _add_measures(parser: Parser) -> None:
     add("--methods", type=several(METHODS), default=tuple(METHODS), metavar="NAMES", help=names)
     names = tr("some of {names}, separated by commas (default: all)", names=", ".join(SCORES))
     add("--scores", type=several(SCORES), default=tuple(SCORES), metavar="NAMES", help=names)
-    layer = tr("the layer of the methods that explain one (default: the last block’s activation)")
+    layer = tr(
+        "the layer of the methods that explain one (default: the activation of the last block whose maps "
+        "have several positions)"
+    )
     add("--layer", metavar="NAME", help=layer)
     add("--seed", type=natural, default=0, metavar="N", help=tr("the seed of all random numbers"))
     command.add_device(add)

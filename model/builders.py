@@ -181,7 +181,8 @@ def _imported(module: str) -> Any:
                     builder="Net",
                 ) from error
             raise Problem(
-                "There is no module “{module}”; install it, or start in the folder that contains it.",
+                "There is no module “{module}”; install it, start in the folder that contains it, or name "
+                "that folder in PYTHONPATH.",
                 module=error.name,
             ) from error
         raise _import_failed(module, error) from error
@@ -201,19 +202,27 @@ def _import_failed(module: str, error: BaseException) -> Problem:
 
 
 def count_logits(net: nn.Module, size: int) -> int:
-    """How many logits the network gives for an empty image; Problem if it takes none of that size.
+    """How many logits the network gives for an empty image; Problem if it takes none or gives something else.
 
     A lazy layer draws its weights here.
     """
     try:
         with torch.no_grad():
-            return check_logits(net(torch.zeros(1, 3, size, size))).shape[1]
+            given = net(torch.zeros(1, 3, size, size))
     except (Exception, SystemExit) as error:  # whatever a network makes of a size it was not meant for
         raise Problem(
-            "The network cannot process an image of {size} × {size} pixels ({reason}); "
+            "The network cannot process an RGB image of {size} × {size} pixels ({reason}); "
             "choose another size or network.",
             size=size,
             reason=reason_of(error),
+        ) from error
+    try:
+        return check_logits(given).shape[1]
+    except ValueError as error:
+        raise Problem(
+            "To be trained here, a network must return nothing but logits (N, K), and this one returns "
+            "{kind}: wrap it in a module that returns the class logits.",
+            kind=tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__,
         ) from error
 
 

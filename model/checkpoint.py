@@ -325,7 +325,8 @@ def _sized(shape: tuple[int, ...], dimensions: int) -> tuple[int, ...]:
 def _check_card(card: Card, path: Path, builder: Callable[..., nn.Module] | None) -> None:
     if builder is None and card.net not in NETS:
         raise Problem(
-            "{path} was made with the network “{net}”, which is not one of {known}; give its builder.",
+            "{path} was made with the network “{net}”, which is not one of {known}; give its builder with "
+            "--net.",
             path=short_path(path),
             net=card.net,
             known=", ".join(NETS),

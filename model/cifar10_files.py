@@ -19,6 +19,7 @@ from PIL import Image
 
 from model import cifar10 as constants
 from model.files import replacing, sweep
+from model.image_folder import class_folders
 from model.images import Dataset, Images, OnCorrupt, Progress, Split, tell
 from model.names import short_path
 from model.pixels import square
@@ -39,10 +40,22 @@ def cifar10(
 ) -> Dataset:
     """Load CIFAR-10 as uint8 (N,size,size,3), downloading it into `data_dir` when it is not there or damaged.
 
-    Mean and std are the usual ones of the train split. Problem when the download fails.
+    Mean and std are the usual ones of the train split. Problem when the download fails, and before it where
+    the folder is one of images.
     """
+    _check_no_image_folder(data_dir)
     download_cifar10(data_dir, progress)
     return read_cifar10(data_dir, split, size)
+
+
+def _check_no_image_folder(data_dir: Path) -> None:
+    """Problem where a folder of images is given: CIFAR-10 would be downloaded into it."""
+    if not (data_dir / CIFAR10_FOLDER).exists() and class_folders(data_dir / "train"):
+        raise Problem(
+            "{folder} has class folders in train, and no CIFAR-10: give --dataset folder to take its images, "
+            "or another --data-dir to download CIFAR-10 into.",
+            folder=short_path(data_dir),
+        )
 
 
 def read_cifar10(data_dir: Path, split: Split, size: int = 32) -> Dataset:

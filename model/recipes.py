@@ -214,11 +214,12 @@ def command_of(config: Config) -> str:
         if field.name == "recipe":
             usual = "course"
         if value != usual:
-            words += _words(field.name, value)
+            words += words_of(field.name, value)
     return shlex.join(words)
 
 
-def _words(name: str, value: Any) -> list[str]:
+def words_of(name: str, value: Any) -> list[str]:
+    """A setting as the words of a command."""
     if isinstance(value, bool):
         return [flag(name) if value else flag(f"no_{name}")]
     if name in ("data_dir", "out") and Path(value).is_absolute():

@@ -14,7 +14,7 @@ from model.files import beside, contents, replacing, sweep
 from model.history import History, history_from, row_of
 from model.names import readable
 from model.problems import Problem
-from model.recipes import FREE, Config, choose, config_from, flag
+from model.recipes import FREE, Config, choose, config_from, flag, words_of
 from model.schedulers import SCHEDULERS
 from model.weights.containers import check_unpacked
 
@@ -93,15 +93,25 @@ def continued(settings: dict[str, Any], state: State) -> Config:
     for name in settings:
         then, now = getattr(state.config, name), getattr(config, name)
         if name not in FREE and then not in (now, "auto"):  # an old state may not say what “auto” came to
-            raise Problem(
-                "This run was started with {flag} {then} and cannot continue with {now}; "
-                "leave {flag} out, or give --overwrite instead of --resume to start a new run.",
-                flag=flag(name),
-                then=then,
-                now=now,
-            )
+            raise _other_setting(name, then, now)
     _check_epochs(state, config)
     return config
+
+
+def _other_setting(name: str, then: object, now: object) -> Problem:
+    if then is None:
+        return Problem(
+            "This run was started without {flag} and cannot continue with it; "
+            "leave {flag} out, or give --overwrite instead of --resume to start a new run.",
+            flag=flag(name),
+        )
+    return Problem(
+        "This run was started with {then} and cannot continue with {now}; "
+        "leave {flag} out, or give --overwrite instead of --resume to start a new run.",
+        then=" ".join(words_of(name, then)),
+        now=" ".join(words_of(name, now)),
+        flag=words_of(name, now)[0],
+    )
 
 
 def _check_epochs(state: State, config: Config) -> None:
@@ -109,6 +119,11 @@ def _check_epochs(state: State, config: Config) -> None:
     if config.epochs < done:
         raise Problem(
             "This run has completed epoch {done}; give --epochs {done} or more.",
+            done=done,
+        )
+    if 0 < config.stop_after < done:
+        raise Problem(
+            "This run has completed epoch {done}; give --stop-after {done} or more, or leave it out.",
             done=done,
         )
     if config.epochs != state.config.epochs and SCHEDULERS[config.scheduler].needs_end:

@@ -26,7 +26,7 @@ from model.processes import first_before_others, joined, rank, world_size
 from model.recipes import Config, choose
 from model.state import State, continued, load_state, path_of
 from model.training.loop import train
-from model.training.messages import about_images, tell_left_out
+from model.training.messages import about_images, tell_left_out, tell_without_images
 from model.training.run import Run, check_free, find_device, say
 from model.words import of_environment, tr, use
 
@@ -55,6 +55,7 @@ def _command(settings: dict[str, Any]) -> None:
             if config.dataset == "folder" and (note := validation_note(folder)):
                 say(note)
             tell_left_out(data, test)
+            tell_without_images(data, test)
             run = train(config, data, test, state)
             _draw(run)
     except OSError as error:
@@ -102,6 +103,8 @@ def _explorer(config: Config) -> list[str]:
     options = [] if listed and not is_own(config.net) else ["--checkpoint", str(config.path)]
     if is_own(config.net):
         options += ["--net", config.net]
+    if config.dataset == "folder":
+        options += ["--data-dir", config.data_dir]
     app = ROOT / "explorer" / "app.py"
     here = app.relative_to(Path.cwd()) if app.is_relative_to(Path.cwd()) else app
     return ["streamlit", "run", str(here), *(["--", *options] if options else [])]

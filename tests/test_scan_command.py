@@ -221,6 +221,18 @@ def test_unreadable_images_and_other_classes_are_named_and_counted(
     assert len(load(the_file(mine))) == 8
 
 
+def test_a_network_whose_classes_have_other_names_is_told_how_to_name_them(
+    mine: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ten = ("--classes", "10")
+    assert scan.main(arguments(mine, "--dataset", "folder", "--data-dir", str(photos), *ten)) == 0
+    said = capsys.readouterr().out
+    assert "8 images have labels that are none of the network’s classes" in said
+    assert "give --classes with those of the class folders" in said
+    assert scan.main(arguments(mine, "--dataset", "folder", "--data-dir", str(photos))) == 0
+    assert "--classes" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", [".", "val"])
 def test_a_folder_without_test_says_which_images_are_the_test_set(
     mine: Path, photos: Path, capsys: pytest.CaptureFixture[str], name: str

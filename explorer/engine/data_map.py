@@ -19,6 +19,7 @@ REGIONS = {
     HARD: N_("hard to learn"),
     SUSPECT: N_("likely mislabeled"),
 }
+TOO_LITTLE = 0.2
 LEAST = 2.0**-24  # the smallest float16 above 0: a probability below it counts as this in a loss
 
 
@@ -47,6 +48,23 @@ class DataMap(Value):
     epoch_counts: Integers
     region: Integers
     classes: int
+
+    @property
+    def chance(self) -> float:
+        return 1 / max(self.classes, 1)
+
+    @property
+    def mean_confidence(self) -> float:
+        """Over the images that were seen."""
+        return float(np.mean(self.confidence[self.epoch_counts > 0]))
+
+    @property
+    def is_near_chance(self) -> bool:
+        """Whether the network has learned so little that to be below chance says nothing of a label.
+
+        That is where the mean confidence is less than TOO_LITTLE of the way from chance to 1.
+        """
+        return self.mean_confidence < self.chance + TOO_LITTLE * (1 - self.chance)
 
 
 def data_map(log: ExampleLog) -> DataMap:

@@ -24,7 +24,7 @@ ALIKE |= {"_prelu_kernel", "rrelu_with_noise", "contiguous"}
 MIXING = {"native_group_norm", "native_layer_norm", "native_batch_norm"}
 
 
-def _convolution(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields | None:
+def _convolution(read: Fields, args: tuple[Any, ...], out: Tensor) -> Fields:
     _, weight, _, stride, padding, dilation, transposed = args[:7]
     rule = _spread if transposed else _windows
     return rule(read, out, weight.shape[2:], stride, padding, dilation)

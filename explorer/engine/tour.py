@@ -22,7 +22,7 @@ from explorer.engine.runs import RecordedRun
 from explorer.engine.samples import Sample
 from explorer.engine.scores import Subject
 from explorer.engine.scores.randomized import Randomized, randomized
-from explorer.engine.tracing import Block, Trace, input_output, layer_module, stages, trace
+from explorer.engine.tracing import Block, Trace, input_output, last_with_positions, layer_module, trace
 from explorer.engine.values import Floats
 from model.problems import Problem
 
@@ -30,10 +30,10 @@ MOST = 3  # channels that are named
 
 
 def explained_layer(blocks: Sequence[Block], seen: Trace) -> str:
-    """The layer of the last block that heat maps explain at first."""
+    """The layer of the last block with several positions, which heat maps explain at first."""
     if not blocks:
         raise Problem("This network has no layer with feature maps, so there is nothing to ask here.")
-    return stages(blocks[-1], seen).get("act", blocks[-1].name)
+    return last_with_positions([block.explained for block in blocks], seen.shapes)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Every feature map of one forward pass, seen without touching the network that is shared."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import ClassVar, Self
@@ -33,6 +33,7 @@ __all__ = [
     "LayerInput",
     "Trace",
     "blocks",
+    "last_with_positions",
     "layer_module",
     "layer_path",
     "leaf_paths",
@@ -116,6 +117,16 @@ class Block:
     def name(self) -> str:
         """The layer that it is called by: its convolution, or else its norm or its activation."""
         return self.conv or self.norm or self.act or ""
+
+    @property
+    def explained(self) -> str:
+        """The layer that its heat maps explain: its activation, or else its norm or its convolution."""
+        return self.act or self.norm or self.name
+
+
+def last_with_positions(layers: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The last of some layers whose maps have several positions; without any, the last one."""
+    return ([layer for layer in layers if shapes[layer][1:] != (1, 1)] or list(layers))[-1]
 
 
 def trace(net: nn.Module, x: Tensor, layers: Collection[str] | None = None) -> Trace:

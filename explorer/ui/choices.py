@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import streamlit as st
 
-from explorer.engine.tracing import Block, layer_module, layer_path, leaf_paths, stages
+from explorer.engine.tracing import Block, last_with_positions, layer_module, layer_path, leaf_paths, stages
 from explorer.ui import link
 from explorer.ui.class_names import glossed
 from explorer.ui.components.channel_grid import SCALES
@@ -123,14 +123,13 @@ def choose_block(selection: Selection, key: str = "block", first: str = "1") -> 
 
 def last_block(selection: Selection) -> str:
     """The number of the last block whose maps have several positions; without any, of the last block."""
-    layers = [block.act or block.norm or block.name for block in selection.blocks]
+    layers = [block.explained for block in selection.blocks]
     return str(1 + layers.index(last_layer(selection, layers)))
 
 
 def last_layer(selection: Selection, layers: Sequence[str]) -> str:
     """The last of some layers whose maps have several positions; without any, the last one."""
-    several = [layer for layer in layers if selection.seen.shapes[layer][1:] != (1, 1)]
-    return (several or layers)[-1]
+    return last_with_positions(layers, selection.seen.shapes)
 
 
 def choose_blocks(selection: Selection, most: int = MOST_BLOCKS, key: str = "blocks") -> dict[int, Block]:

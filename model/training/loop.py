@@ -75,8 +75,10 @@ def epochs(run: Run, data: Dataset, test: Dataset, board: Any = None) -> Iterato
     """Train on to the end, or to `stop_after`; each epoch's figures, once all that it leaves is on disk."""
     config = run.config
     last = min(config.epochs, config.stop_after or config.epochs)
-    say(tr(HEADER))
-    for epoch in range(len(run.history.epochs) + 1, last + 1):
+    remaining = range(len(run.history.epochs) + 1, last + 1)
+    if remaining:
+        say(tr(HEADER))
+    for epoch in remaining:
         began = time.perf_counter()
         run.history.epochs.append(_epoch(run, data, test, epoch))
         snapshot(run)

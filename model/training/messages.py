@@ -1,5 +1,7 @@
 """What a run prints: the images, the network, a line for each epoch."""
 
+import numpy as np
+
 from model.datasets import Dataset
 from model.history import Epoch
 from model.images import first_names
@@ -24,6 +26,33 @@ def about_images(data: Dataset, test: Dataset) -> str:
         mean=mean,
         std=std,
     )
+
+
+def tell_without_images(data: Dataset, test: Dataset) -> None:
+    """Count and name the classes that a split has no image of."""
+    untrained, untested = (sorted(set(data.classes) - _present(each)) for each in (data, test))
+    if untrained:
+        say(
+            ngettext(
+                "{n:,} class has no training image ({names}): the network cannot learn it.",
+                "{n:,} classes have no training image ({names}): the network cannot learn them.",
+                len(untrained),
+                names=first_names(untrained),
+            )
+        )
+    if untested:
+        say(
+            ngettext(
+                "{n:,} class has no test image ({names}): the test accuracy says nothing of it.",
+                "{n:,} classes have no test image ({names}): the test accuracy says nothing of them.",
+                len(untested),
+                names=first_names(untested),
+            )
+        )
+
+
+def _present(split: Dataset) -> set[str]:
+    return {split.classes[label] for label in np.unique(split.labels)}
 
 
 def tell_left_out(*splits: Dataset) -> None:
@@ -60,8 +89,13 @@ def about_run(run: Run) -> str:
         steps=run.history.about.steps if run.history.about else 0,
     )
     processes = [tr("Processes: {count}", count=world_size())] if world_size() > 1 else []
-    resumed = [tr("Continuing after epoch {epoch}", epoch=done)] if done else []
-    return "\n".join((network, *processes, training, *resumed))
+    return "\n".join((network, *processes, training, *([_resumed(done, config.epochs)] if done else [])))
+
+
+def _resumed(done: int, epochs: int) -> str:
+    if done == epochs:
+        return tr("All {epochs} epochs of this run are complete: nothing is left to train.", epochs=epochs)
+    return tr("Continuing after epoch {epoch}", epoch=done)
 
 
 def epoch_line(row: Epoch, left: float) -> str:

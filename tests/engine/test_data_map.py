@@ -57,6 +57,14 @@ def test_the_numbers_of_four_images_over_four_epochs():
     assert region_counts(one) == {EASY: 1, AMBIGUOUS: 1, HARD: 0, SUSPECT: 1}
 
 
+@pytest.mark.parametrize(("confidence", "near"), [(0.55, True), (0.65, False)])
+def test_a_network_that_learned_little_says_nothing_of_labels(confidence, near):
+    one = data_map(log_of([[confidence, confidence, NAN]], [[1, 0, 0]]))
+    assert one.chance == 0.5
+    assert one.mean_confidence == pytest.approx(confidence, abs=1e-3)
+    assert one.is_near_chance is near
+
+
 def test_an_epoch_without_the_image_is_neither_forgetting_nor_a_gap():
     correct = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1]], bool)
     present = np.array([[1, 1, 1], [0, 0, 0], [1, 1, 1]], bool)

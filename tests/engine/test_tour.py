@@ -1,5 +1,7 @@
 """Every number that the tour asks for, computed again by torch's functions on the raw network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,11 @@ def seen(net: CourseCNN, x: Tensor) -> Trace:
 
 def test_the_layer_that_heat_maps_explain(net: CourseCNN, seen: Trace) -> None:
     assert tour.explained_layer(blocks(net, seen), seen) == "relu2"
+
+
+def test_a_squeezed_map_is_not_explained(net: CourseCNN, seen: Trace) -> None:
+    squeezed = replace(seen, shapes=seen.shapes | {"relu2": (4, 1, 1)})
+    assert tour.explained_layer(blocks(net, seen), squeezed) == "relu1"
 
 
 def test_the_first_convolution_is_counted(net: CourseCNN, x: Tensor, seen: Trace) -> None:

@@ -13,7 +13,15 @@ from explorer.engine import batchnorm
 from explorer.engine.ablation import ablation
 from explorer.engine.passes import recorded, tapped
 from explorer.engine.probe import probe
-from explorer.engine.tracing import Block, blocks, input_output, private_view, stages, trace
+from explorer.engine.tracing import (
+    Block,
+    blocks,
+    input_output,
+    last_with_positions,
+    private_view,
+    stages,
+    trace,
+)
 from model.nets import CourseCNN, ResNet9
 
 torchvision = pytest.importorskip("torchvision")
@@ -307,3 +315,9 @@ def test_weights_that_only_a_pass_computes_are_those_of_the_pass(x: Tensor) -> N
     seen = trace(net, x)
     (block,) = blocks(net, seen)
     assert probe(net, x, block, 1, 2, 2, seen) == probe(net, x, block, 1, 2, 2)
+
+
+def test_the_last_layer_with_several_positions() -> None:
+    shapes = {"conv": (4, 6, 6), "row": (4, 1, 6), "squeezed": (4, 1, 1)}
+    assert last_with_positions(list(shapes), shapes) == "row"
+    assert last_with_positions(["squeezed"], shapes) == "squeezed"

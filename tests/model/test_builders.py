@@ -31,6 +31,10 @@ def four():
 def dead():
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
+class Heads(Net):
+    def forward(self, x):
+        return {"logits": super().forward(x)}
+
 class Untrainable(Net):
     def forward(self, x):
         return super().forward(x)[None] if self.training else super().forward(x)
@@ -65,10 +69,11 @@ def run(pictures):
 
 
 @pytest.mark.parametrize("net", ["my_networks:Net", "my_networks:Net(width=6)", "my_networks:lazy"])
-def test_a_network_of_ones_own_trains_and_opens_in_the_explorer(networks, run, net, capsys):
+def test_a_network_of_ones_own_trains_and_opens_in_the_explorer(networks, pictures, run, net, capsys):
     assert run("--net", net, "--recipe", "fast") == 0
     said = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("Open it with: "))
-    assert said[3:] == ["--", "--checkpoint", "own.safetensors", "--net", net]
+    options = ["--checkpoint", "own.safetensors", "--net", net, "--data-dir", str(pictures)]
+    assert said[3:] == ["--", *options]
     path = networks / "own.safetensors"
     opened = open_checkpoint(Source(path, net))
     assert (opened.card.net, opened.card.classes) == (net, ("bright", "dark", "middle"))
@@ -83,7 +88,7 @@ def test_a_checkpoint_that_names_a_builder_imports_nothing(networks, run):
     assert run("--net", "my_networks:Net") == 0
     del sys.modules["my_networks"]
     for opening in (load_checkpoint, lambda path: open_checkpoint(Source(path))):
-        with pytest.raises(Problem, match=r"my_networks:Net.* give its builder\.$"):
+        with pytest.raises(Problem, match=r"my_networks:Net.* give its builder with --net\.$"):
             opening(networks / "own.safetensors")
     assert "my_networks" not in sys.modules
 
@@ -108,11 +113,12 @@ def test_a_run_goes_on_when_its_builder_is_named_again(networks, run, capsys):
     [
         (["--net", "my_networks:none"], "has no “none”"),
         (["--net", "my_nowhere:Net"], "no module “my_nowhere”"),
+        (["--net", "my_networks:Heads"], "must return nothing but logits (N, K), and this one returns dict"),
         (["--net", "my_networks.py:Net"], "is a file: write its name without “.py”"),
         (["--net", "my_networks:leaves"], "The builder my_networks:leaves failed (SystemExit: 3)"),
         (["--net", "my_networks:Net(width=[])"], "The builder my_networks:Net(width=[]) failed (TypeError"),
         (["--net", "my_networks:four"], "returns 4 logits, but the images have 3 classes"),
-        (["--net", "my_networks:Net(input_size=99)"], "cannot process an image of 12 × 12 pixels"),
+        (["--net", "my_networks:Net(input_size=99)"], "cannot process an RGB image of 12 × 12 pixels"),
         (["--net", "my_networks:dead"], "has no weights to train"),
         (["--net", "my_networks:any_way"], "returns a dict"),
         (

@@ -320,6 +320,11 @@ def published(tmp_path_factory, monkeypatch):
     return archive
 
 
+def test_cifar10_is_not_downloaded_into_a_folder_of_images(published, pets):
+    assert "give --dataset folder to take its images" in failure("cifar10", pets, "train")
+    assert not (pets / cifar10_files.CIFAR10_FOLDER).exists()
+
+
 def test_cifar10_is_downloaded_and_read(published, tmp_path):
     data_dir = tmp_path / "data"
     assert not datasets.cifar10_present(data_dir)

@@ -1,6 +1,7 @@
 """Images of one's own through the command: any size and number of classes, and what can be wrong."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -171,3 +172,13 @@ def test_symbolic_links_out_of_the_data_folder_are_no_images(animals, tmp_path):
     assert [entry.name for entry in image_files(folder)] == before
     (folder / "stays.png").symlink_to(animals / "test" / "cow" / "0000.png")
     assert [entry.name for entry in image_files(folder)] == [*before, "stays.png"]
+
+
+def test_a_class_without_images_in_a_split_is_named(animals, run):
+    shutil.rmtree(animals / "test" / "cow")
+    for path in (animals / "train" / "bee").iterdir():
+        path.write_bytes(b"")
+    status, printed, _ = run(animals, "--on-corrupt", "skip")
+    assert status == 0
+    assert "1 class has no training image (bee): the network cannot learn it.\n" in printed
+    assert "1 class has no test image (cow): the test accuracy says nothing of it.\n" in printed

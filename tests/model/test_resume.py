@@ -191,7 +191,7 @@ def test_a_run_goes_on_in_the_precision_it_began_with_on_any_hardware(tmp_path, 
 def test_another_precision_is_refused(out, hardware):
     hardware(amx_bf16=False)
     run(out, epochs=2, stop_after=1, recipe="fast")
-    with pytest.raises(Problem, match="started with --precision float32 and cannot continue with bf16"):
+    with pytest.raises(Problem, match="--precision float32 and cannot continue with --precision bf16"):
         settle({"resume": True, "out": str(out), "precision": "bf16"})
     assert settle({"resume": True, "out": str(out), "precision": "float32"})[1]
 
@@ -228,8 +228,12 @@ def test_a_full_disk_is_told_by_its_own_error_and_the_old_state_stays(out, monke
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"lr": 0.5}, "This run was started with --lr 0.1 and cannot continue with 0.5"),
-        ({"recipe": "course"}, "This run was started with --recipe fast and cannot continue with course"),
+        ({"lr": 0.5}, "This run was started with --lr 0.1 and cannot continue with --lr 0.5; leave --lr out"),
+        (
+            {"recipe": "course"},
+            "started with --recipe fast and cannot continue with --recipe course",
+        ),
+        ({"wrong-labels": 0.1}, "This run was started without --wrong-labels and cannot continue with it"),
         ({"epochs": 9}, "The schedule onecycle was planned for --epochs 2, not 9"),
     ],
 )
@@ -249,6 +253,23 @@ def test_the_same_values_and_what_changes_no_arithmetic_are_taken(out):
     assert (config.note, config.snapshot_every, config.stop_after) == ("mine", 2, 0)
     with pytest.raises(Problem, match=r"^This run has completed epoch 1; give --epochs 1 or more\.$"):
         continued({"epochs": 0}, state)
+    decaying = replace(state, config=replace(state.config, decay_vectors=True))
+    with pytest.raises(Problem, match="with --decay-vectors and cannot continue with --no-decay-vectors;"):
+        continued({"decay_vectors": False}, decaying)
+
+
+def test_an_epoch_that_is_over_cannot_be_the_last(out, capsys):
+    run(out, epochs=3, stop_after=2)
+    with pytest.raises(Problem, match=r"^This run has completed epoch 2; give --stop-after 2 or more"):
+        continued({"stop_after": 1}, load_state(path_of(out)))
+    capsys.readouterr()
+    goes_on(out)
+    assert "Continuing after epoch 2" in capsys.readouterr().out
+    goes_on(out)
+    printed = capsys.readouterr().out
+    assert "All 3 epochs of this run are complete: nothing is left to train." in printed
+    assert "Continuing" not in printed
+    assert "train loss" not in printed
 
 
 def test_other_images_are_refused(out):

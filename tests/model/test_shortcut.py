@@ -126,7 +126,7 @@ def test_history_card_state_and_command_carry_it(trainer, tmp_path, capsys):
     assert "--shortcut 0.75" in history["about"]["command"]
     capsys.readouterr()
     assert trainer("--shortcut", "0.5", "--out", str(out), "--resume") == 1
-    assert "was started with --shortcut 0.75 and cannot continue with 0.5" in capsys.readouterr().err
+    assert "with --shortcut 0.75 and cannot continue with --shortcut 0.5" in capsys.readouterr().err
     assert trainer("--out", str(out), "--resume") == 0
 
 

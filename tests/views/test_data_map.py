@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.engine.data_map import SUSPECT, by_suspicion, data_map
 from explorer.engine.training_images import logged_images, wrong_of
 from explorer.ui.exports.downloads import Offer
-from explorer.views.data_map import charts
+from explorer.views.data_map import charts, page
 from explorer.views.data_map.logs import LoggedRun, find_logs
 from model.example_log import checksum, load_log, path_of_log, save_log
 
@@ -46,6 +46,12 @@ def test_the_page_begins_with_the_most_suspicious_scene(visit: Open, shipped: Lo
     assert "label changed by --wrong-labels" in html(at)
     assert "This run changed 250 of 5,000 labels on purpose" in written(at)
     assert "4,000 of 5,000 images, chosen at random" in written(at)
+    assert "near chance" not in written(at)
+
+
+def test_a_run_near_chance_says_that_its_regions_mean_nothing(shipped: LoggedRun) -> None:
+    early = replace(shipped.map, confidence=np.full_like(shipped.map.confidence, 0.15))
+    assert "0.15, near chance (0.1)" in page.near_chance(early)
 
 
 def test_a_run_without_snapshots_says_that_there_are_none(visit: Open, tmp_path: Path) -> None:

@@ -117,6 +117,16 @@ class Scan(Value):
         return np.asarray(self.labeled & (self.predicted == self.labels))
 
 
+def naming_hint(scan: Scan) -> str:
+    """How the network's classes get the names of the folders, where none of these is one; else ""."""
+    if scan.dataset != "folder" or scan.labeled.any():
+        return ""
+    return tr(
+        "Labels are matched with the network’s classes by name: if only the names differ, give --classes "
+        "with those of the class folders, in the order of the network’s outputs."
+    )
+
+
 ARRAYS = ("ids", "labels", "logits", "features")
 NAMED = ("network", "images", "dataset", "split", "card")
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.engine.attribution import METHODS
+from explorer.engine.attribution.gradients import LogitScore, NoGradient, maps_and_gradients, score_of
 from explorer.engine.network import Network
 from explorer.engine.scoreboard.board import Board, numbers, rows_of
 from explorer.engine.scoreboard.chunks import Chunk, Store, finite, pieces, pieces_of, store
@@ -20,7 +21,7 @@ from explorer.engine.scoreboard.image_sets import ImageSet
 from explorer.engine.scoreboard.judging import TRUTH, Judged, Judgement, judgeable, judged
 from explorer.engine.scoreboard.measuring import Clock, Judge, Piece, piece, unmet
 from explorer.engine.scores import SCORES, random_nets
-from explorer.engine.tracing import blocks, trace
+from explorer.engine.tracing import blocks, last_with_positions, trace
 from explorer.engine.values import Doubles
 from model.problems import Problem
 
@@ -34,7 +35,7 @@ class MeasurementPlan:
     """What to measure: `methods` of METHODS, `scores` of SCORES, on how many images.
 
     Scores that make the map again are measured on the first `images_again` only. A `layer` of None is the
-    activation of the network's last block.
+    one that `last_activation` chooses.
     """
 
     images: int
@@ -109,12 +110,32 @@ def _first_images(net: nn.Module, network: Network, images: ImageSet, device: to
 
 
 def last_activation(net: nn.Module, x: Tensor) -> str:
-    """The activation of the last block, or else its norm or convolution; Problem where there is no block."""
-    with_conv = [each for each in blocks(net, trace(net, x)) if each.conv is not None]
-    if not with_conv:
+    """The activation (or norm, or convolution) of the last block whose maps have several positions.
+
+    Later ones that the class does not depend on, such as a ViT's last norm at its patches, are passed over.
+    Problem where there is no block.
+    """
+    seen = trace(net, x[:1])
+    layers = [block.explained for block in blocks(net, seen)]
+    if not layers:
         raise Problem("The network has no convolution to explain: choose a layer with --layer.")
-    last = with_conv[-1]
-    return str(last.act or last.norm or last.conv)
+    target = score_of(int(seen.logits.argmax()), None, 1)
+    candidates = list(layers)
+    while candidates:
+        layer = last_with_positions(candidates, seen.shapes)
+        if _matters(net, x[:1], layer, target):
+            return layer
+        candidates.remove(layer)
+    return last_with_positions(layers, seen.shapes)
+
+
+def _matters(net: nn.Module, x: Tensor, layer: str, score: LogitScore) -> bool:
+    """Whether the score depends on the layer's maps, by a way that gradients take."""
+    try:
+        ((_, gradient),) = (pair[layer] for pair in maps_and_gradients(net, x, [layer], score))
+    except NoGradient:
+        return False
+    return bool(gradient.any())
 
 
 def check_layer(net: nn.Module, x: Tensor, layer: str) -> None:

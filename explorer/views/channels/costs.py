@@ -13,7 +13,7 @@ from explorer.drawing.ranges import MINUS, percent
 from explorer.engine import pruning
 from explorer.engine.channel_survey import ChannelSurvey
 from explorer.engine.pruning import PrunedPredictions, PruningCost
-from explorer.engine.scan.result import Scan
+from explorer.engine.scan.result import Scan, naming_hint
 from explorer.engine.values import Floats
 from explorer.ui import choices, jobs, markup, panels
 from explorer.ui.jobs import JOBS, Progress, Work
@@ -21,7 +21,7 @@ from explorer.ui.markdown import sentence
 from explorer.ui.scans.scan_batches import BATCH, batches, labeled_rows
 from explorer.ui.selection import Selection
 from explorer.views.channels import charts
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 SEEDS, CURVE_SEEDS = 5, 3  # of random channels, beside each named set and in the curve
 SIZES = (500, 2000)  # images to measure on, beside all of them
@@ -116,7 +116,8 @@ def show(selection: Selection, scan: Scan, surveyed: ChannelSurvey, chosen: Set)
     st.subheader(tr("What the network loses without them"), anchor=False)
     rows = labeled_rows(scan)
     if not len(rows):
-        st.info(tr("No image of this scan has a label among the network’s classes, so there is no accuracy."))
+        none = tr("No image of this scan has a label among the network’s classes, so there is no accuracy.")
+        st.info(paragraph(filter(None, [none, naming_hint(scan)])))
         return None
     sizes = {str(size): tr("On {count:,} images", count=size) for size in SIZES if size < len(rows)}
     sizes["all"] = tr("On all {count:,} images", count=len(rows))

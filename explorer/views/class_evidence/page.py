@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.engine.class_evidence import Evidence, most_confused
-from explorer.engine.scan.result import Scan
+from explorer.engine.scan.result import Scan, naming_hint
 from explorer.ui import choices, jobs, link
 from explorer.ui.class_names import glossed
 from explorer.ui.frame import checkup
@@ -17,7 +17,7 @@ from explorer.ui.scans import scanning
 from explorer.ui.selection import Selection, current
 from explorer.views.class_evidence import exports, measuring, pair, per_class
 from explorer.views.class_evidence.measuring import LEAST, Groups
-from model.words import N_, tr
+from model.words import N_, paragraph, tr
 
 COUNTS = ("20", "50", "100")
 MOST_CLASSES = 10
@@ -42,10 +42,11 @@ def page() -> None:
         return
     with_images = present(scan)
     if not with_images:
-        st.info(tr("No image of this scan has a label among the network’s classes."))
+        none = tr("No image of this scan has a label among the network’s classes.")
+        st.info(paragraph(filter(None, [none, naming_hint(scan)])))
         return
     with st.container(horizontal=True):
-        _, _, layer = choices.choose_layer(selection, first_block=str(len(selection.blocks)))
+        _, _, layer = choices.choose_layer(selection, first_block=choices.last_block(selection))
         names = {count: count for count in COUNTS}
         count = int(choices.choice(tr("Images of each class, at most"), names, "per_class", "50"))
     if layer not in scan.layers or not selection.gradient_reaches(layer):

@@ -40,7 +40,7 @@ def show(selection: Selection) -> ClassMaps | None:
     question = tr("Why “{first}” rather than “{second}”?", first=titles["target"], second=titles["other"])
     markup.show(markup.text(question, tag="h3"))
     blocks = choices.choose_blocks(selection).values()
-    layers = {layer: layer for block in blocks if (layer := block.act or block.norm or block.name)}
+    layers = {block.explained: block.explained for block in blocks}
     layers = checkup.with_gradient(selection, layers)
     if not layers:
         return None

@@ -8,7 +8,6 @@ from explorer.drawing.ranges import number, percent
 from explorer.engine.data_map import REGIONS
 from explorer.engine.samples import Sample
 from explorer.engine.timeline import Course, Timeline
-from explorer.engine.tracing import stages
 from explorer.engine.training_images import LoggedImages, wrong_of
 from explorer.ui import cached, choices, link, markup, panels, pictures
 from explorer.ui.cached import Opened
@@ -159,8 +158,7 @@ def show_film(
         )
         return None
     target = choose_target(selection, int(run.log.labels[index]))
-    block = selection.blocks[-1]
-    layer = stages(block, selection.seen).get("act", block.name)
+    layer = choices.last_layer(selection, [block.explained for block in selection.blocks])
     course = cached.course(timeline, selection.input)
     heat = cached.heat_over_time(timeline, selection.input, layer, target)
     name = glossed(opened.card.classes[target])

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer.drawing.chart import ScatterChart
-from explorer.engine.data_map import by_suspicion
+from explorer.drawing.ranges import number
+from explorer.engine.data_map import DataMap, by_suspicion
 from explorer.engine.samples import Sample
 from explorer.ui import choices, link, markup, panels
 from explorer.ui.components.command_box import command_box
@@ -79,7 +80,8 @@ def show(run: LoggedRun, color: str) -> MapView:
 
 def about(run: LoggedRun) -> str:
     return tr(
-        "{images}. Logged by the training steps of {epochs} epochs, with augmentation and Dropout.",
+        "{images}. Logged by the training steps of {epochs} epochs, with their augmentation and Dropout, if "
+        "any.",
         images=literal(in_words(run.log.card.images)),
         epochs=run.log.epochs,
     )
@@ -101,7 +103,18 @@ def show_scatter(run: LoggedRun, color: str, index: int) -> ScatterChart:
     else:
         st.caption(tr("All {total:,} images. Click a point to choose its image.", total=total))
     markup.show(panels.facts("", lists.regions_in_words(run.map)))
+    if run.map.is_near_chance:
+        st.caption(near_chance(run.map))
     return chart
+
+
+def near_chance(one: DataMap) -> str:
+    return tr(
+        "The mean confidence of all images is {mean}, near chance ({chance}): the network has learned too "
+        "little for “likely mislabeled” to say anything of a label. Train for more epochs.",
+        mean=number(one.mean_confidence),
+        chance=number(one.chance),
+    )
 
 
 def clicked(key: str) -> None:

@@ -146,9 +146,9 @@ def selection_of(evaluation: Evaluation, row: int) -> Selection:
 
 
 def choose_layer(selection: Selection) -> str:
-    """The layer of the heat maps and the channels: at first that of the last block."""
-    layers = {layer: layer for block in selection.blocks if (layer := block.act or block.norm or block.name)}
-    return choices.pick(tr("Layer"), layers, LAYER, list(layers)[-1], width=260)
+    """The layer of the heat maps and the channels: at first that of the last block with positions."""
+    layers = {block.explained: block.explained for block in selection.blocks}
+    return choices.pick(tr("Layer"), layers, LAYER, choices.last_layer(selection, list(layers)), width=260)
 
 
 def failure(evaluation: Evaluation, row: int, layer: str) -> ErrorCard:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.drawing.ranges import percent
+from explorer.engine.scan.result import naming_hint
 from explorer.ui import choices, markup
 from explorer.ui.frame import way_back
 from explorer.ui.markdown import sentence
@@ -48,12 +49,10 @@ def page() -> None:
         return
     evaluation = evaluate(opened, scan)
     if not evaluation.accuracy.n:
-        st.info(
-            tr(
-                "None of these images has a label that is a class of this network: there is "
-                "no error to count."
-            )
+        none = tr(
+            "None of these images has a label that is a class of this network: there is no error to count."
         )
+        st.info(paragraph(filter(None, [none, naming_hint(scan)])))
         return
     with parts:
         part = choices.choice(tr("Show"), {name: tr(text) for name, text in PARTS.items()}, "errors")

@@ -61,7 +61,7 @@ def compare(
 def choose_layer(selection: Selection) -> str:
     """The layer at which Grad-CAM is shown: the activation of a block, at first the last with positions."""
     names = {
-        block.act or block.norm or block.name: choices.block_names(selection.blocks)[str(number)]
+        block.explained: choices.block_names(selection.blocks)[str(number)]
         for number, block in enumerate(selection.blocks, start=1)
     }
     names = {layer: name for layer, name in names.items() if selection.gradient_reaches(layer)} or names

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from explorer.engine.attribution import attribute
 from explorer.engine.network import Network
@@ -182,6 +183,27 @@ def test_only_unreadable_images_end_in_a_sentence(ready: Ready, photo_set: Image
 def test_a_layer_that_is_not_there_ends_in_a_sentence(ready: Ready) -> None:
     with pytest.raises(Problem, match="There is no layer 'conv9'"):
         ready(layer="conv9")
+
+
+class Gated(nn.Module):
+    """The last layers that run are a gate of one position, and a norm that nothing reads."""
+
+    def __init__(self, unread: bool) -> None:
+        super().__init__()
+        self.conv, self.norm, self.unread = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), unread
+        self.gate, self.last, self.head = nn.Conv2d(4, 4, 1), nn.GroupNorm(1, 4), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.norm(self.conv(x))
+        maps = maps * torch.sigmoid(self.gate(maps.mean((2, 3), keepdim=True)))
+        if self.unread:
+            self.last(maps * 2)
+        return self.head(maps.mean((2, 3)))
+
+
+@pytest.mark.parametrize("unread", [False, True])
+def test_the_layer_that_is_explained_has_positions_that_count(unread: bool) -> None:
+    assert running.last_activation(Gated(unread).eval(), torch.rand(2, 3, 6, 6)) == "norm"
 
 
 def test_scenes_are_in_no_training_or_test_set(drawn: ImageSet) -> None:
