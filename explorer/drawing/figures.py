@@ -130,8 +130,8 @@ def figure(panels: Parts, caption: str, kind: Literal["png", "pdf"] = "png", dpi
     """Panels side by side with color bars and a caption, as PNG or PDF bytes; small maps are not blurred.
 
     More than MOST_IN_ROW stand in several rows, and charts in rows of their own, unless rows are given; a
-    chart alone in its row is as wide as the figure. The files carry no date, so that the same figure gives the same bytes. ValueError without a
-    panel.
+    chart alone in its row is as wide as the figure. The files carry no date, so that the same figure gives
+    the same bytes. ValueError without a panel.
     """
     if not panels:
         raise ValueError("A figure needs at least one picture.")
@@ -157,7 +157,7 @@ def in_a_row(count: int) -> list[int]:
 
 
 def in_rows(panels: Parts) -> list[list[Part]]:
-    """The rows given, or panels in rows of about equal length: charts beside a tall picture would be as tall."""
+    """The rows given, or rows of about equal length: a tall picture beside a chart would stretch it."""
     flat = [panel for panel in panels if not isinstance(panel, Sequence)]
     if not flat:
         return [list(row) for row in panels if isinstance(row, Sequence)]

@@ -1,4 +1,5 @@
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_the_numbers_of_color_bars_stay_apart_and_do_not_shrink_the_pictures() -
     drawn = figures._laid_out(panels, "")
     drawn.draw_without_rendering()
     ends = [[text.get_window_extent() for text in axes.get_xticklabels()] for axes in drawn.axes[3:]]
-    gaps = [right[0].x0 - left[-1].x1 for left, right in zip(ends, ends[1:], strict=False)]
+    gaps = [right[0].x0 - left[-1].x1 for left, right in pairwise(ends)]
     assert min(gaps) > 0.12 * drawn.dpi
     assert drawn.axes[0].get_position().width * drawn.get_size_inches()[0] > 2.2
 

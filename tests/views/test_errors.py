@@ -111,6 +111,10 @@ def test_below_each_image_stand_its_class_and_the_predicted_one(
     for row, caption in captions.items():
         true, named = one.classes[one.labels[row]], one.classes[one.predicted[row]]
         assert caption == (true if true == named else f"{true} → {named}")
+    pictures = component(app(), "cell_images")["pictures"]
+    assert all(
+        each["text"].startswith(f"Image {scene_number(one.ids[each['number']])}: ") for each in pictures
+    )
     chinese = component(app(lang="zh_CN"), "cell_images")["pictures"]
     row = chinese[0]["number"]
     true, named = one.classes[one.labels[row]], one.classes[one.predicted[row]]
@@ -300,7 +304,9 @@ def test_downloads_of_the_failures_hold_what_the_cards_show(
     at, one = app(errors="failures"), scanned[0]
     offer, rows = offers[-1], filters.rows(predictions(one.logits, one.labels), Filter(), "confident")[:3]
     table = offer.tables["Failures"]()
-    assert table["image"].tolist() == one.ids[rows].tolist()
+    assert table["seed"].tolist() == one.ids[rows].tolist()
+    titles = [panels[0].title.split(":")[0] for panels in offer.figure()[::2]]  # type: ignore[index]
+    assert titles == [f"Image {number}" for number in table["image"]]
     assert table["label"].tolist() == [one.classes[k] for k in one.labels[rows]]
     assert table["predicted"].tolist() == [one.classes[k] for k in one.predicted[rows]]
     exponents = np.exp(one.logits[rows])
@@ -330,7 +336,8 @@ def test_downloads_of_the_failures_hold_what_the_cards_show(
 def test_downloads_hold_what_the_page_shows(offer: Offer, scanned: tuple[Scan, Path]) -> None:
     one = scanned[0]
     rows = offer.tables["Predictions"]()
-    assert rows["image"].tolist() == one.ids.tolist()
+    assert rows["seed"].tolist() == one.ids.tolist()
+    assert rows["image"].tolist() == [scene_number(seed) for seed in one.ids.tolist()] == [*range(COUNT)]
     assert (rows["correct"] == one.correct).all()
     assert offer.tables["Confusion matrix"]().drop(columns="true class").to_numpy().sum() == COUNT
     classes = offer.tables["Classes"]().set_index("class")

@@ -15,7 +15,7 @@ from explorer.engine.channel_effects import ClassEffect
 from explorer.engine.dissection import Dissection
 from explorer.engine.visualization import Visualization
 from explorer.ui.class_names import glossed_all
-from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports import downloads, export_parts, scan_export
 from explorer.ui.exports.downloads import Offer, Pictures, Tables
 from explorer.ui.exports.export_parts import TRACE, Arrays
 from explorer.ui.exports.snippets import program
@@ -138,7 +138,7 @@ def image_table(biography: Biography, each: list[ExampleTile]) -> pd.DataFrame:
     assert subject.scan is not None
     rows = []
     for rank, tile in enumerate(each, start=1):
-        row: dict[str, object] = {"rank": rank, "image": int(subject.scan.ids[tile.row])}
+        row: dict[str, object] = {"rank": rank, **scan_export.image_columns(subject.scan, tile.row)}
         row |= {"class": tiles.label_of(subject, tile.row), "value": tile.value}
         if tile.position is not None:
             edges = (*tile.position, *subject.field(tile.position).reach)

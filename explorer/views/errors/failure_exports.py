@@ -10,7 +10,7 @@ from explorer.drawing import figures, ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
-from explorer.ui.exports import downloads
+from explorer.ui.exports import downloads, scan_export
 from explorer.ui.exports.downloads import Offer, Pictures
 from explorer.ui.exports.export_parts import Arrays
 from explorer.ui.exports.snippets import program
@@ -164,7 +164,7 @@ def table_row(evaluation: Evaluation, card: ErrorCard) -> dict[str, object]:
     channels = tipping(card)
     places = [*(channels or []), *[None] * failures.TIPPING][: failures.TIPPING]
     row: dict[str, object] = {
-        "image": int(evaluation.scan.ids[card.row]),
+        **scan_export.image_columns(evaluation.scan, card.row),
         "label": names[card.true],
         "predicted": names[card.predicted],
         "confidence": probabilities[card.predicted],
