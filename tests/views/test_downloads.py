@@ -261,7 +261,7 @@ def test_the_figure_of_a_batchnorm_has_the_charts_of_the_page(opened: Open) -> N
     for of in ("image", "scenes"):
         at, offer = opened("batchnorm", of=of, images="16", channel="7")
         drawn = {chart.title for row in offer.figure() for chart in row}  # type: ignore[union-attr]
-        assert [len(row) for row in offer.figure()] == [1, 3]  # type: ignore[arg-type]
+        assert [len(row) for row in offer.figure()] == [1, 3] + [3] * (of == "image")  # type: ignore[arg-type]
         assert {f"**{title}**" for title in drawn} & {each.value for each in at.markdown}
 
 

@@ -14,12 +14,16 @@ READ = "from explorer.engine.scan.result import load"
 
 def caption(selection: Selection, scan: Scan, layer: str = "", method: str = "") -> str:
     """The images of the scan, the method, the layer, and the checkpoint with its digest."""
-    images = ngettext(
-        "{n:,} image ({dataset})", "{n:,} images ({dataset})", len(scan.ids), dataset=scan.dataset
-    )
     name, digest = selection.opened.name, selection.opened.checkpoint.digest
     own = figures.caption(checkpoint=name, digest=digest, layer=layer, method=method)
-    return f"{images} · {own}"
+    return f"{images(scan)} · {own}"
+
+
+def images(scan: Scan) -> str:
+    """How many images of which data set were scanned."""
+    return ngettext(
+        "{n:,} image ({dataset})", "{n:,} images ({dataset})", len(scan.ids), dataset=scan.dataset
+    )
 
 
 def image_columns(scan: Scan, row: int) -> dict[str, int]:

@@ -57,10 +57,10 @@ def pictures(parts: list[Part]) -> Pictures:
 
 
 def caption(evaluation: Evaluation) -> str:
-    """What was scanned with which network, and its accuracy."""
+    """What was scanned with which network, its accuracy, and how to read the charts."""
     digest = evaluation.opened.checkpoint.digest
     traced = figures.caption(checkpoint=evaluation.opened.name, digest=digest)
-    return " · ".join([traced, scanned(evaluation)])
+    return " · ".join([traced, scanned(evaluation), tr(charts.ABOUT_RECALL), tr(charts.ABOUT_BINS)])
 
 
 def scanned(evaluation: Evaluation) -> str:
