@@ -28,6 +28,7 @@ from explorer.engine.tracing import trace
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
 from explorer.views.errors import calibration, charts, confused, failures, filters
+from explorer.views.errors.evaluation import Evaluation
 from explorer.views.errors.filters import Bounds, Filter
 from model import words
 from model.checkpoint import load_checkpoint
@@ -331,6 +332,22 @@ def test_downloads_of_the_failures_hold_what_the_cards_show(
     with contextlib.redirect_stdout(printed):
         exec(compile(offer.snippet, "snippet", "exec"), {"__name__": "__main__"})
     assert [number(float(line)) in offer.printed for line in printed.getvalue().split()] == [True] * 2
+
+
+def test_the_maps_and_downloads_of_two_classes_with_the_same_name_stay(
+    app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers: list[Offer] = []
+    monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+    monkeypatch.setattr(Evaluation, "classes", property(lambda _: ("crane",) * 10))
+    page = html(app(errors="failures"))
+    maps = [name for name in offers[-1].pictures if "Grad-CAM of" in name]
+    assert len(maps) == 3 * failures.SHOWN
+    assert all(data_uri(offers[-1].pictures[name]()) in page for name in maps)
+    titles = [panel.title for row in offers[-1].figure()[::2] for panel in row]  # type: ignore[union-attr]
+    assert len(set(titles)) >= 3 * failures.SHOWN
+    app(errors="classes")
+    assert len(set(offers[-1].figure()[0][1].names)) == 10  # type: ignore[index, union-attr]
 
 
 def test_downloads_hold_what_the_page_shows(offer: Offer, scanned: tuple[Scan, Path]) -> None:

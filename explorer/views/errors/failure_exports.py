@@ -139,13 +139,15 @@ def rows(evaluation: Evaluation, card: ErrorCard) -> list[list[Panel]]:
 def channel_panel(card: ErrorCard, one: Tipping, names: Sequence[str]) -> Panel:
     values = card.selection.seen.maps[card.layer][one.channel]
     own = failures.map_range(values)
-    title = tr(
-        "Channel {channel}: lead falls by {fall}; then predicted: {name}",
-        channel=one.channel,
-        fall=number(one.fall),
-        name=names[one.predicted],
-    )
-    return figures.mapped(values, own, title)
+    return figures.mapped(values, own, channel_title(card, one, names), tr("this channel only"))
+
+
+def channel_title(card: ErrorCard, one: Tipping, names: Sequence[str]) -> str:
+    fields = {"channel": one.channel, "fall": number(one.fall)}
+    if one.predicted == card.predicted:
+        return tr("Channel {channel}: lead falls by {fall}; prediction unchanged", **fields)
+    name = names[one.predicted]
+    return tr("Channel {channel}: lead falls by {fall}; then predicted: {name}", name=name, **fields)
 
 
 # Numbers
