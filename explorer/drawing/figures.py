@@ -223,17 +223,18 @@ def _grids(
 ) -> list[tuple["GridSpecBase", int]]:
     """For each row of panels its grid, and its line there; its color bars are on the next line.
 
-    Rows of pictures have a grid of their own: long names beside a chart below would push them apart. Charts
-    fill the width, however many pictures stand beside each other.
+    Rows of pictures have a grid of their own: long names beside a chart below would push them apart. So have
+    rows with as many charts each, which fill the width.
     """
     pictures = [all(isinstance(panel, Panel) for panel in row) for row in rows]
-    groups = [list(each) for _, each in groupby(range(len(rows)), pictures.__getitem__)]
+    widths = [columns if alone else len(row) for row, alone in zip(rows, pictures, strict=True)]
+    alike = list(zip(pictures, widths, strict=True))
+    groups = [list(each) for _, each in groupby(range(len(rows)), alike.__getitem__)]
     ratios = [[height for index in group for height in heights[index]] for group in groups]
     outer = drawn.add_gridspec(len(groups), 1, height_ratios=[sum(each) for each in ratios])
-    widths = [columns if pictures[each[0]] else max(len(rows[index]) for index in each) for each in groups]
     grids = [
-        outer[k].subgridspec(len(each), width, height_ratios=each)
-        for k, (each, width) in enumerate(zip(ratios, widths, strict=True))
+        outer[k].subgridspec(len(each), widths[group[0]], height_ratios=each)
+        for k, (group, each) in enumerate(zip(groups, ratios, strict=True))
     ]
     return [(grids[k], 2 * line) for k, group in enumerate(groups) for line in range(len(group))]
 
