@@ -208,9 +208,10 @@ def _laid_out(panels: Parts, caption: str) -> "Figure":
     drawn = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=BESIDE), facecolor="white")
     grids = _grids(drawn, rows, heights, columns)
     for (grid, line), row, barred in zip(grids, rows, below, strict=True):
+        beside = column if any(isinstance(panel, Panel) for panel in row) else width / len(row)
         for index, panel in enumerate(row):
             across = slice(None) if len(row) == 1 and isinstance(panel, Chart) else index
-            _draw(panel, drawn.add_subplot(grid[line, across]), int(column * LETTERS))
+            _draw(panel, drawn.add_subplot(grid[line, across]), int(beside * LETTERS))
         for bar in barred:
             _draw_bar(drawn.add_subplot(grid[line + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
     lines = plain("\n".join(wrapped(caption, int(width * 18))))
