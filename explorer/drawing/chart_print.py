@@ -230,6 +230,11 @@ def _point_chart(axes: "Axes", chart: PointChart) -> None:
     axes.axvline(0, color=Color.QUIET, linewidth=0.6, alpha=0.6)
     sizes = [22 if each == chart.chosen else 7 for each in chart.channels.tolist()]
     axes.scatter(chart.across, chart.up, sizes, chart.colors, alpha=0.75, linewidths=0, clip_on=False)
+    for index in np.flatnonzero(chart.channels == (-1 if chart.chosen is None else chart.chosen)):
+        axes.annotate(
+            str(chart.chosen), (chart.across[index], chart.up[index]), (3, 3), textcoords="offset points",
+            color=Color.HIGHLIGHT, fontsize=TEXT,
+        )  # fmt: skip
     _scale(axes.xaxis, chart.x)
     axes.set_xlim(*chart.x.ends)
 

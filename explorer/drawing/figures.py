@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MOST_IN_ROW = 4
 PAGE, COLUMN = 7.2, (2.4, 3.6)  # inches: how wide a figure is to be, and a panel at least and at most
 BAR, WORDS, TICKS = 0.1, 0.35, 0.5  # heights of a color bar, of the text around a panel, of a bar's ticks
+BESIDE = 0.07  # inches at both sides of a panel: the numbers of two color bars stay apart
 LETTERS = 14  # of a title, for each inch of its panel
 NAME_ASPECT = 0.03  # for each name below a chart
 CHART_ASPECT = 0.75  # of a chart in a figure: its height by its width
@@ -60,7 +61,7 @@ class Drawing:
 
 Part = Panel | Drawing | Chart
 Parts = Sequence[Part] | Sequence[Sequence[Part]]
-"""The panels of a figure: in as many rows as they need, or in the rows given."""
+"""The panels of a figure: pictures, then charts, each in as many rows as they need; or in the rows given."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,9 @@ def caption(
 def figure(panels: Parts, caption: str, kind: Literal["png", "pdf"] = "png", dpi: int = 200) -> bytes:
     """Panels side by side with color bars and a caption, as PNG or PDF bytes; small maps are not blurred.
 
-    More than MOST_IN_ROW stand in several rows, unless rows are given; a chart alone in its row is as wide as
-    the figure. The files carry no date, so that the same figure gives the same bytes. ValueError without a
-    panel.
+    More than MOST_IN_ROW stand in several rows, and charts in rows of their own, unless rows are given; a
+    chart alone in its row is as wide as the figure. The files carry no date, so that the same figure gives
+    the same bytes. ValueError without a panel.
     """
     if not panels:
         raise ValueError("A figure needs at least one picture.")
@@ -145,22 +146,28 @@ def figure(panels: Parts, caption: str, kind: Literal["png", "pdf"] = "png", dpi
     return file.getvalue()
 
 
-def in_a_row(count: int) -> int:
-    """How many of `count` panels stand in each row of a figure.
+def in_a_row(count: int) -> list[int]:
+    """How many of `count` panels stand in each row of a figure; none of several stands alone.
 
-    >>> [in_a_row(count) for count in (1, 4, 5, 6, 7, 9)]
-    [1, 4, 3, 3, 4, 3]
+    >>> [in_a_row(count) for count in (1, 4, 5, 7, 9, 13)]
+    [[1], [4], [3, 2], [4, 3], [3, 3, 3], [4, 3, 3, 3]]
     """
-    return -(-count // -(-count // MOST_IN_ROW))
+    rows = -(-count // MOST_IN_ROW)
+    return [count // rows + (row < count % rows) for row in range(rows)]
 
 
 def in_rows(panels: Parts) -> list[list[Part]]:
-    """The rows given, or panels in rows of equal length but the last."""
+    """The rows given, or rows of about equal length: a tall picture beside a chart would stretch it."""
     flat = [panel for panel in panels if not isinstance(panel, Sequence)]
     if not flat:
         return [list(row) for row in panels if isinstance(row, Sequence)]
-    columns = in_a_row(len(flat))
-    return [flat[start : start + columns] for start in range(0, len(flat), columns)]
+    rows: list[list[Part]] = []
+    for _, each in groupby(flat, lambda panel: isinstance(panel, Chart)):
+        group = list(each)
+        for count in in_a_row(len(group)):
+            rows.append(group[:count])
+            del group[:count]
+    return rows
 
 
 def picture(*charts: Chart | Drawing) -> NDArray[np.uint8]:
@@ -189,6 +196,7 @@ def pixels(drawn: "Figure") -> NDArray[np.uint8]:
 
 def _laid_out(panels: Parts, caption: str) -> "Figure":
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows = in_rows(panels)
     columns = max(map(len, rows))
@@ -197,12 +205,13 @@ def _laid_out(panels: Parts, caption: str) -> "Figure":
     heights = [(column * _aspect(row), BAR if each else 0.01) for row, each in zip(rows, below, strict=True)]
     width = max(4.0, column * columns)
     height = sum(map(sum, heights)) + sum(WORDS + TICKS * bool(each) for each in below)
-    drawn = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    drawn = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=BESIDE), facecolor="white")
     grids = _grids(drawn, rows, heights, columns)
     for (grid, line), row, barred in zip(grids, rows, below, strict=True):
+        beside = column if any(isinstance(panel, Panel) for panel in row) else width / len(row)
         for index, panel in enumerate(row):
             across = slice(None) if len(row) == 1 and isinstance(panel, Chart) else index
-            _draw(panel, drawn.add_subplot(grid[line, across]), int(column * LETTERS))
+            _draw(panel, drawn.add_subplot(grid[line, across]), int(beside * LETTERS))
         for bar in barred:
             _draw_bar(drawn.add_subplot(grid[line + 1, bar.first : bar.last + 1]), bar.range, bar.scale)
     lines = plain("\n".join(wrapped(caption, int(width * 18))))
@@ -215,13 +224,19 @@ def _grids(
 ) -> list[tuple["GridSpecBase", int]]:
     """For each row of panels its grid, and its line there; its color bars are on the next line.
 
-    Rows of pictures have a grid of their own: long names beside a chart below would push them apart.
+    Rows of pictures have a grid of their own: long names beside a chart below would push them apart. So have
+    rows with as many charts each, which fill the width.
     """
     pictures = [all(isinstance(panel, Panel) for panel in row) for row in rows]
-    groups = [list(each) for _, each in groupby(range(len(rows)), pictures.__getitem__)]
+    widths = [columns if alone else len(row) for row, alone in zip(rows, pictures, strict=True)]
+    alike = list(zip(pictures, widths, strict=True))
+    groups = [list(each) for _, each in groupby(range(len(rows)), alike.__getitem__)]
     ratios = [[height for index in group for height in heights[index]] for group in groups]
     outer = drawn.add_gridspec(len(groups), 1, height_ratios=[sum(each) for each in ratios])
-    grids = [outer[k].subgridspec(len(each), columns, height_ratios=each) for k, each in enumerate(ratios)]
+    grids = [
+        outer[k].subgridspec(len(each), widths[group[0]], height_ratios=each)
+        for k, (group, each) in enumerate(zip(groups, ratios, strict=True))
+    ]
     return [(grids[k], 2 * line) for k, group in enumerate(groups) for line in range(len(group))]
 
 
@@ -282,5 +297,7 @@ def _draw_bar(axes: "Axes", range: Range, scale: str) -> None:
     axes.yaxis.set_major_locator(NullLocator())
     marks = ticks(range)
     axes.set_xticks([position for position, _ in marks], [number(value) for _, value in marks], fontsize=7)
+    for (position, _), label in zip(marks, axes.get_xticklabels(), strict=True):
+        label.set_horizontalalignment({0: "left", 1: "right"}.get(position, "center"))  # free of the next bar
     axes.tick_params(length=2, width=0.5)
     axes.set_xlabel(scale, fontsize=7)

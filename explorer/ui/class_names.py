@@ -1,6 +1,7 @@
 """Class names as a person is shown them; links, files and programs keep them as the network has them."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from explorer.engine.samples import Sample
@@ -20,8 +21,13 @@ CIFAR10 = (
 )
 
 
-def glossed_all(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(map(glossed, names))
+def glossed_all(names: Sequence[str]) -> tuple[str, ...]:
+    """All classes of a network in its order, with their numbers where two have the same name."""
+    counts = Counter(names)
+    return tuple(
+        glossed(name) if counts[name] == 1 else tr("{name} (class {number})", name=glossed(name), number=k)
+        for k, name in enumerate(names)
+    )
 
 
 def glossed(name: str) -> str:

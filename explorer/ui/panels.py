@@ -20,7 +20,7 @@ from explorer.ui.components.small_chart import small_chart
 from explorer.ui.frame import presentation
 from explorer.ui.selection import Selection
 from model.card import Pixels
-from model.pixels import whole
+from model.pixels import Rectangle, whole
 from model.words import N_, tr
 
 ZERO = N_(
@@ -75,10 +75,23 @@ def over_image(
 
 def around_received(selection: Selection, drawn: Pixels) -> Pixels:
     """Of a drawn picture twice as much as the network gets of it: a panorama loses its ends."""
-    full, size = selection.sample.pixels.shape[:2], drawn.shape[:2]
+    return drawn[_around(selection, drawn.shape[:2])]
+
+
+def picture_around(selection: Selection, layer: str) -> tuple[Pixels, Rectangle]:
+    """The picture without a panorama's ends, and the part of it that a layer's maps lie on."""
+    pixels, part = selection.sample.pixels, selection.covered(layer)
+    rows, columns = _around(selection, pixels.shape[:2])
+    top, left = rows.start, columns.start
+    place = Rectangle(part.top - top, part.bottom - top, part.left - left, part.right - left)
+    return pixels[rows, columns], place
+
+
+def _around(selection: Selection, size: tuple[int, ...]) -> tuple[slice, slice]:
+    full = selection.sample.pixels.shape[:2]
     place = selection.received.scaled((full[0], full[1]), (size[0], size[1]))
     rows, columns = place.inside
-    return drawn[_widened(rows, size[0]), _widened(columns, size[1])]
+    return _widened(rows, size[0]), _widened(columns, size[1])
 
 
 def _widened(part: slice, length: int) -> slice:

@@ -1,4 +1,5 @@
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_many_panels_stand_in_rows_and_charts_beside_pictures():
     few, many = (Image.open(io.BytesIO(figure(PANELS[:1] * count, "", dpi=50))) for count in (3, 6))
     assert abs(few.width - many.width) < 10
     assert many.height > 1.6 * few.height
-    assert [in_a_row(count) for count in (1, 4, 5, 6, 7, 9)] == [1, 4, 3, 3, 4, 3]
+    assert [in_a_row(count) for count in (4, 5, 6, 13)] == [[4], [3, 2], [3, 3], [4, 3, 3, 3]]
     drawn: list[str] = []
     chart = Drawing(lambda axes: drawn.append(axes.get_title()), "its title")
     assert figure([PANELS[0], chart], CAPTION, "pdf").startswith(b"%PDF")
@@ -66,6 +67,27 @@ def test_a_chart_alone_in_its_row_is_as_wide_as_the_figure() -> None:
     drawn.draw_without_rendering()
     alone, *row = [axes.get_position() for axes in drawn.axes]
     assert alone.width > 0.9 * (row[-1].x1 - row[0].x0)
+
+
+def test_charts_below_a_tall_picture_are_no_taller_than_others() -> None:
+    tall = Panel(np.zeros((40, 10, 3), np.uint8), "tall")
+    chart = LineChart("a chart", "", Axis("x", (0, 1), ()), Axis("y", (0, 1), ()), ())
+    drawn = figures._laid_out([tall] * 2 + [chart] * 7, "")
+    drawn.draw_without_rendering()
+    width, height = drawn.get_size_inches()
+    charts = [axes.get_position() for axes in drawn.axes[2:]]
+    assert all(0.3 < each.height * height / (each.width * width) < 1.2 for each in charts)
+    assert max(each.width for each in charts) < 1.5 * min(each.width for each in charts)
+
+
+def test_the_numbers_of_color_bars_stay_apart_and_do_not_shrink_the_pictures() -> None:
+    panels = [Panel(PANELS[0].pixels, "", Range(-0.000123, 0.000123, True)) for _ in range(3)]
+    drawn = figures._laid_out(panels, "")
+    drawn.draw_without_rendering()
+    ends = [[text.get_window_extent() for text in axes.get_xticklabels()] for axes in drawn.axes[3:]]
+    gaps = [right[0].x0 - left[-1].x1 for left, right in pairwise(ends)]
+    assert min(gaps) > 0.12 * drawn.dpi
+    assert drawn.axes[0].get_position().width * drawn.get_size_inches()[0] > 2.2
 
 
 def test_long_names_beside_a_chart_do_not_push_the_pictures_above_it_apart() -> None:

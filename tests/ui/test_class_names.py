@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.class_names import CIFAR10, glossed
+from explorer.ui.class_names import CIFAR10, glossed, glossed_all
 from model import cifar10, words
 
 
@@ -27,6 +27,10 @@ def test_every_class_of_cifar10_has_a_translation_and_no_other_name(chinese: Non
         "{name}",
         "",
     ]
+
+
+def test_of_classes_with_the_same_name_each_has_its_number() -> None:
+    assert glossed_all(("crane", "cat", "crane")) == ("crane (class 0)", "cat", "crane (class 2)")
 
 
 def test_english_has_the_names_alone() -> None:

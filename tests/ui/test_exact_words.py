@@ -149,9 +149,7 @@ def test_maps_in_one_row_have_one_color_map(opened: Open) -> None:
 def test_a_figure_has_one_color_bar_a_range(opened: Open, page: str, link: dict[str, str], bars: int) -> None:
     _, offer = opened(page, **link)
     panels = offer.figure()
-    columns = figures.in_a_row(len(panels))
-    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
-    assert sum(map(len, figures.bars(rows))) == bars
+    assert sum(map(len, figures.bars(figures.in_rows(panels)))) == bars
     assert figures.figure(panels, offer.caption, "pdf").startswith(b"%PDF")
 
 

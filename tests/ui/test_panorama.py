@@ -22,5 +22,10 @@ def test_a_panorama_is_drawn_around_what_the_network_gets(
     sample = SimpleNamespace(pixels=np.zeros((shape[0] * times, shape[1] * times, 3), np.uint8))
     cropped: Any = SimpleNamespace(sample=sample, received=center_square(*sample.pixels.shape[:2]))
     np.testing.assert_array_equal(panels.around_received(cropped, drawn), drawn[part])
+    cropped.covered = lambda _: cropped.received
+    numbered = cropped.sample.pixels = np.arange(sample.pixels.size).reshape(sample.pixels.shape)
+    picture, place = panels.picture_around(cropped, "relu3")
+    np.testing.assert_array_equal(picture, panels.around_received(cropped, numbered))
+    np.testing.assert_array_equal(picture[place.inside], numbered[cropped.received.inside])
     squashed: Any = SimpleNamespace(sample=sample, received=whole(*sample.pixels.shape[:2]))
     np.testing.assert_array_equal(panels.around_received(squashed, drawn), drawn)

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import csv
 import io
 import re
 import zipfile
@@ -216,6 +217,21 @@ def test_nothing_is_made_before_it_is_asked_for(opened: Open, monkeypatch: pytes
     assert drawn == ["figure"]
 
 
+def test_a_spreadsheet_reads_names_as_they_are_and_computes_none_of_them() -> None:
+    names = ["=1+1", "@SUM(A1)", "+cmd", "-x", "猫", 'a "b", c', "two\nlines", "-1", "+1.5", "cat"]
+    table = pd.DataFrame({"class": names, "=value": np.arange(10) - 5.5, "correct": [True, None] * 5})
+    data = downloads.csv(table)
+    assert data.startswith(b"\xef\xbb\xbf")  # Excel reads Chinese letters with this only
+    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    assert rows[0] == ["class", "'=value", "correct"]
+    assert [row[0] for row in rows[1:]] == ["'=1+1", "'@SUM(A1)", "'+cmd", "'-x", *names[4:]]
+    assert [float(row[1]) for row in rows[1:]] == table["=value"].tolist()
+    assert [row[2] for row in rows[1:]] == ["True", ""] * 5
+    assert downloads.csv(pd.DataFrame({"p": np.float32([0.1])})) == b"p\n0.1\n"
+    assert downloads.csv(pd.DataFrame({"class": [], "p": []})) == b"class,p\n"
+    assert downloads.csv(pd.DataFrame({"class": ["cat"]})) == b"class\ncat\n"
+
+
 # They are what the page shows
 
 
@@ -245,7 +261,7 @@ def test_the_figure_of_a_batchnorm_has_the_charts_of_the_page(opened: Open) -> N
     for of in ("image", "scenes"):
         at, offer = opened("batchnorm", of=of, images="16", channel="7")
         drawn = {chart.title for row in offer.figure() for chart in row}  # type: ignore[union-attr]
-        assert [len(row) for row in offer.figure()] == [1, 3]  # type: ignore[arg-type]
+        assert [len(row) for row in offer.figure()] == [1, 3] + [3] * (of == "image")  # type: ignore[arg-type]
         assert {f"**{title}**" for title in drawn} & {each.value for each in at.markdown}
 
 

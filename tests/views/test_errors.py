@@ -28,6 +28,7 @@ from explorer.engine.tracing import trace
 from explorer.ui.exports import downloads
 from explorer.ui.exports.downloads import Offer
 from explorer.views.errors import calibration, charts, confused, failures, filters
+from explorer.views.errors.evaluation import Evaluation
 from explorer.views.errors.filters import Bounds, Filter
 from model import words
 from model.checkpoint import load_checkpoint
@@ -111,6 +112,10 @@ def test_below_each_image_stand_its_class_and_the_predicted_one(
     for row, caption in captions.items():
         true, named = one.classes[one.labels[row]], one.classes[one.predicted[row]]
         assert caption == (true if true == named else f"{true} → {named}")
+    pictures = component(app(), "cell_images")["pictures"]
+    assert all(
+        each["text"].startswith(f"Image {scene_number(one.ids[each['number']])}: ") for each in pictures
+    )
     chinese = component(app(lang="zh_CN"), "cell_images")["pictures"]
     row = chinese[0]["number"]
     true, named = one.classes[one.labels[row]], one.classes[one.predicted[row]]
@@ -300,7 +305,9 @@ def test_downloads_of_the_failures_hold_what_the_cards_show(
     at, one = app(errors="failures"), scanned[0]
     offer, rows = offers[-1], filters.rows(predictions(one.logits, one.labels), Filter(), "confident")[:3]
     table = offer.tables["Failures"]()
-    assert table["image"].tolist() == one.ids[rows].tolist()
+    assert table["seed"].tolist() == one.ids[rows].tolist()
+    titles = [panels[0].title.split(":")[0] for panels in offer.figure()[::2]]  # type: ignore[index]
+    assert titles == [f"Image {number}" for number in table["image"]]
     assert table["label"].tolist() == [one.classes[k] for k in one.labels[rows]]
     assert table["predicted"].tolist() == [one.classes[k] for k in one.predicted[rows]]
     exponents = np.exp(one.logits[rows])
@@ -327,10 +334,27 @@ def test_downloads_of_the_failures_hold_what_the_cards_show(
     assert [number(float(line)) in offer.printed for line in printed.getvalue().split()] == [True] * 2
 
 
+def test_the_maps_and_downloads_of_two_classes_with_the_same_name_stay(
+    app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers: list[Offer] = []
+    monkeypatch.setattr(downloads, "show", lambda make: offers.append(make()))
+    monkeypatch.setattr(Evaluation, "classes", property(lambda _: ("crane",) * 10))
+    page = html(app(errors="failures"))
+    maps = [name for name in offers[-1].pictures if "Grad-CAM of" in name]
+    assert len(maps) == 3 * failures.SHOWN
+    assert all(data_uri(offers[-1].pictures[name]()) in page for name in maps)
+    titles = [panel.title for row in offers[-1].figure()[::2] for panel in row]  # type: ignore[union-attr]
+    assert len(set(titles)) >= 3 * failures.SHOWN
+    app(errors="classes")
+    assert len(set(offers[-1].figure()[0][1].names)) == 10  # type: ignore[index, union-attr]
+
+
 def test_downloads_hold_what_the_page_shows(offer: Offer, scanned: tuple[Scan, Path]) -> None:
     one = scanned[0]
     rows = offer.tables["Predictions"]()
-    assert rows["image"].tolist() == one.ids.tolist()
+    assert rows["seed"].tolist() == one.ids.tolist()
+    assert rows["image"].tolist() == [scene_number(seed) for seed in one.ids.tolist()] == [*range(COUNT)]
     assert (rows["correct"] == one.correct).all()
     assert offer.tables["Confusion matrix"]().drop(columns="true class").to_numpy().sum() == COUNT
     classes = offer.tables["Classes"]().set_index("class")

@@ -190,7 +190,8 @@ def test_the_downloads_hold_every_image_and_the_program_prints_its_number(
     files = downloads.files(offers[-1])
     name = next(each for each in files if each.endswith(".csv"))
     table = pd.read_csv(io.BytesIO(files[name]()))
-    np.testing.assert_array_equal(table["image"], made.ids)
+    np.testing.assert_array_equal(table["seed"], made.ids)
+    np.testing.assert_array_equal(table["image"], np.arange(len(made)))
     np.testing.assert_allclose(table[["x", "y"]], pca(made.features).points, rtol=1e-5, atol=1e-6)
     assert table["selected"].sum() >= 3
     assert all(make() for make in files.values())

@@ -403,3 +403,10 @@ def test_a_figures_epochs_have_the_ends_and_the_sliders(count: int, place: int) 
     assert {0, place, count - 1} <= set(chosen)
     assert chosen == sorted(set(chosen))
     assert len(chosen) <= 6
+
+
+def test_a_panorama_is_filmed_without_its_ends(take: Take, checkpoint: Path, tmp_path: Path) -> None:
+    (folder := tmp_path / "test" / "cat").mkdir(parents=True)
+    Image.new("RGB", (400, 40), "teal").save(folder / "wide.png")
+    _, offer = take("--checkpoint", str(checkpoint), source="test", index="0")
+    assert {panel.pixels.shape[:2] for panel in offer.figure()} == {(40, 80)}  # type: ignore[union-attr]

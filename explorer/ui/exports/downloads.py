@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
+from pandas.api.types import is_numeric_dtype
 
 from explorer.drawing import figures
 from explorer.drawing.figures import Parts
@@ -145,7 +146,25 @@ def _picture(draw: Callable[[], Pixels]) -> Bytes:
 
 
 def _table(make: Callable[[], pd.DataFrame]) -> Bytes:
-    return lambda: make().to_csv(index=False).encode()
+    return lambda: csv(make())
+
+
+def csv(table: pd.DataFrame) -> bytes:
+    """A table as CSV in UTF-8, marked as such where Excel would read other letters; no text is a formula."""
+    safe = table.rename(columns=_as_text)
+    for place, kind in enumerate(table.dtypes):
+        if not is_numeric_dtype(kind):
+            safe.isetitem(place, table.iloc[:, place].map(_as_text))
+    text = safe.to_csv(index=False)
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+
+
+FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]+$)")
+
+
+def _as_text(cell: object) -> object:
+    """A name that a spreadsheet would compute, as “=1+1”, begins with an apostrophe instead."""
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 # On the page

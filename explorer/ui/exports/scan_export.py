@@ -5,6 +5,7 @@ from explorer.engine.scan.result import Scan
 from explorer.ui import cached
 from explorer.ui.exports.snippets import path_text
 from explorer.ui.options import options
+from explorer.ui.scans.scanning import image_number
 from explorer.ui.selection import Selection
 from model.words import ngettext, tr
 
@@ -13,12 +14,28 @@ READ = "from explorer.engine.scan.result import load"
 
 def caption(selection: Selection, scan: Scan, layer: str = "", method: str = "") -> str:
     """The images of the scan, the method, the layer, and the checkpoint with its digest."""
-    images = ngettext(
-        "{n:,} image ({dataset})", "{n:,} images ({dataset})", len(scan.ids), dataset=scan.dataset
-    )
     name, digest = selection.opened.name, selection.opened.checkpoint.digest
     own = figures.caption(checkpoint=name, digest=digest, layer=layer, method=method)
-    return f"{images} · {own}"
+    return f"{images(scan)} · {own}"
+
+
+def images(scan: Scan) -> str:
+    """How many images of which data set were scanned."""
+    return ngettext(
+        "{n:,} image ({dataset})", "{n:,} images ({dataset})", len(scan.ids), dataset=scan.dataset
+    )
+
+
+def image_columns(scan: Scan, row: int) -> dict[str, int]:
+    """What tables say of the image of a row: its number on the pages, and the seed of a drawn scene."""
+    seed = {"seed": int(scan.ids[row])} if scan.dataset == "scenes" else {}
+    return {"image": image_number(scan, row), **seed}
+
+
+def all_images(scan: Scan) -> dict[str, list[int]]:
+    """These columns for every image of a scan, which has one at least."""
+    rows = [image_columns(scan, row) for row in range(len(scan))]
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def opening(selection: Selection, scan: Scan) -> str:

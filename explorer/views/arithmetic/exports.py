@@ -49,7 +49,7 @@ def offer(selection: Selection, what_if: WhatIf, position: tuple[int, int], both
         pictures={tr("padded input"): padded, tr("output"): made},
         tables=tables,
         arrays=lambda: arrays(what_if, position),
-        figure=lambda: [Panel(padded(), tr("Padded input")), Panel(made(), tr("Output"))],
+        figure=lambda: [Panel(padded(), results.about_input(here)), Panel(made(), tr("Output"))],
         snippet=program(what_if),
         printed=tr(
             "It prints the output’s rows, columns and the number of parameters: {rows} {columns} "

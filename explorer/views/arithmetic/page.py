@@ -70,11 +70,9 @@ def drawing(what_if: WhatIf, position: tuple[int, int]) -> None:
     padded = padded_input(here.rows, here.columns, *position)
     made = output_map(here.rows, here.columns, *position)
     captions = (
-        tr("Padded input of {height} × {width} positions; hatched: padding",
-           height=here.rows.input + sum(here.rows.padding),
-           width=here.columns.input + sum(here.columns.padding)),
+        results.about_input(here),
         tr("Output of {size} positions", size=results.size(here)),
-    )  # fmt: skip
+    )
     figures = (
         markup.figure(padded, tr("The padded input. {sentence}", sentence=text), captions[0], fill=True),
         markup.figure(made, captions[1], captions[1], fill=True),

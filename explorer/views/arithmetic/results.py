@@ -222,6 +222,17 @@ def position(settings: Settings, row: int, column: int) -> str:
     return paragraph(sentences)
 
 
+def about_input(settings: Settings) -> str:
+    """The size of the padded input, and what its colors mean."""
+    rows, columns = settings.rows, settings.columns
+    size = {"height": rows.input + sum(rows.padding), "width": columns.input + sum(columns.padding)}
+    if len(rows.unread) or len(columns.unread):
+        return tr(
+            "Padded input of {height} × {width} positions; hatched: padding; orange: in no window", **size
+        )
+    return tr("Padded input of {height} × {width} positions; hatched: padding", **size)
+
+
 def _index(value: float) -> str:
     """The number of a position, below 0 in the padding; between two positions it has a half.
 

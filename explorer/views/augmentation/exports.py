@@ -12,7 +12,7 @@ from explorer.drawing.figures import Drawing, Panel
 from explorer.drawing.pictures import enlarged
 from explorer.drawing.ranges import number, percent
 from explorer.drawing.sheets import columns_for, tiled
-from explorer.ui.class_names import glossed_all
+from explorer.ui.class_names import glossed
 from explorer.ui.exports import downloads, export_parts
 from explorer.ui.exports.downloads import Offer, Pictures, Tables
 from explorer.ui.exports.export_parts import Arrays
@@ -211,7 +211,7 @@ def _row_arrays(row: TransformRow) -> Arrays:
     )
     named: Arrays = {f"draws_{row.name}": (row.draws.pixels, text)}
     if row.mixes:
-        names = tr(", ").join(glossed_all(row.names))
+        names = tr(", ").join(map(glossed, row.names))
         text = tr("fractions of each draw’s label (n, 1 + partners), in this order: {names}", names=names)
         named[f"fractions_{row.name}"] = (row.draws.fractions, text)
     return named

@@ -65,7 +65,8 @@ def caption(selection: Selection, view: LayerView) -> str:
         digest=selection.opened.checkpoint.digest,
         layer=view.layer,
     )
-    return f"{charts.caption(view)} · {view.measured.text} · {traced}"
+    about = (charts.caption(view), charts.about_histograms(view))
+    return " · ".join([*about, view.measured.text, traced])
 
 
 def origin(selection: Selection, measured: MeasuredImages) -> Origin:

@@ -85,6 +85,21 @@ def caption(view: LayerView) -> str:
     return paragraph(sentences)
 
 
+def about_histograms(view: LayerView) -> str:
+    """What the histograms of the chosen channel show."""
+    return tr(
+        "Number of positions by value. Orange line: their mean. Gray band: running mean ± running standard "
+        "deviation, at each stage of the layer. {relu_text}",
+        relu_text=relu_text(view.relu),
+    )
+
+
+def relu_text(relu: str | None) -> str:
+    if relu is None:
+        return tr("No ReLU follows this layer directly, so no value is set to zero.")
+    return tr("Fainter bars are below zero: the ReLU ({relu}) sets them to zero.", relu=relu)
+
+
 # One channel
 
 

@@ -1,5 +1,6 @@
 """The downloads of the BatchNorm page for one image: learned and observed statistics, and one channel."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -8,14 +9,17 @@ import pandas as pd
 from explorer.drawing import figures, ranges
 from explorer.drawing.chart import Chart
 from explorer.drawing.colormaps import color
-from explorer.drawing.ranges import number
+from explorer.drawing.figures import Panel
+from explorer.drawing.ranges import Range, number
 from explorer.engine.batchnorm import NormChannels, NormStatistics, NormSummary
+from explorer.engine.values import Floats
 from explorer.ui import cached
 from explorer.ui.exports import downloads, export_parts
 from explorer.ui.exports.downloads import Offer, Pictures
 from explorer.ui.exports.export_parts import Arrays
 from explorer.ui.exports.snippets import program
 from explorer.ui.selection import Selection
+from explorer.views.batchnorm import charts
 from explorer.views.batchnorm.charts import STAGES, BatchNormCharts
 from explorer.views.batchnorm.measured import LayerView
 from model.words import tr
@@ -38,13 +42,7 @@ def offer(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> Offe
     lines = [f"norm = statistics(net, x, {view.layer!r})", f"print(norm.distance[{channel}])"]
     return Offer(
         name=f"batchnorm {selection.sample.name} {view.layer}",
-        caption=export_parts.caption(
-            selection,
-            method=tr("BatchNorm"),
-            layer=tr("{layer}, channel {channel}", layer=view.layer, channel=channel),
-            target="",
-            range=export_parts.each_own(scales),
-        ),
+        caption=caption(selection, view, scales),
         pictures=chart_pictures(view, drawn)
         | {
             tr("channel {channel}, {stage}", channel=channel, stage=name): partial(
@@ -57,10 +55,26 @@ def offer(selection: Selection, view: LayerView, drawn: BatchNormCharts) -> Offe
             tr("Classes"): lambda: export_parts.classes(selection),
         },
         arrays=lambda: export_parts.input_arrays(selection) | norm_arrays(statistics),
-        figure=lambda: figure(drawn),
+        figure=lambda: [*figure(drawn), maps_of_channel(maps, scales)],
         snippet=program([selection], ["from explorer.engine.batchnorm import statistics"], lines),
         printed=distance_text(view),
     )
+
+
+def caption(selection: Selection, view: LayerView, scales: Mapping[str, Range]) -> str:
+    traced = export_parts.caption(
+        selection,
+        method=tr("BatchNorm"),
+        layer=tr("{layer}, channel {channel}", layer=view.layer, channel=view.channel),
+        target="",
+        range=export_parts.each_own(scales),
+    )
+    return " · ".join([charts.caption(view), charts.about_histograms(view), traced])
+
+
+def maps_of_channel(maps: Mapping[str, Floats], scales: Mapping[str, Range]) -> list[Panel]:
+    """The chosen channel’s map at each stage, on a scale of its own."""
+    return [figures.mapped(maps[name], scale, name, tr("its own scale")) for name, scale in scales.items()]
 
 
 def figure(drawn: BatchNormCharts) -> list[list[Chart]]:

@@ -37,6 +37,7 @@ SETTING = N_(
     "Accuracy and loss on 1,000 other scenes; chance is 10%. One seed each, so small differences mean "
     "nothing; the setting was chosen before the runs. Their commands are in docs/training.md."
 )
+RATES = N_("Solid: learning rate 0.01. Dashed: 0.1. Gray line: chance.")
 SAME_FOR_ALL = N_("They are shown for every checkpoint: that of the sidebar is none of them.")
 ABOUT_DRIFT = N_(
     "Median over the channels of how far each channel’s mean, and its standard deviation, are from those of "
@@ -80,7 +81,7 @@ def runs() -> list[NormRun]:
     for column, chart in zip(st.columns(2, gap="medium"), run_charts.by_epoch(shipped, CHANCE), strict=True):
         with column:
             panels.chart(chart)
-    st.caption(tr("Solid: learning rate 0.01. Dashed: 0.1. Gray line: chance."))
+    st.caption(tr(RATES))
     st.markdown(finding({(each.norm, each.rate): each for each in shipped}))
     markup.show(table(shipped))
     st.caption(paragraph([tr(SETTING), tr(SAME_FOR_ALL)]))

@@ -130,13 +130,7 @@ def one_channel(view: LayerView, histograms: Sequence[Histogram]) -> None:
         with column:
             st.markdown(f"**{histogram.title}**")
             panels.drawn_chart(histogram, f"histogram_{stage}")
-    st.caption(
-        tr(
-            "Number of positions by value. Orange line: their mean. Gray band: running mean ± running "
-            "standard deviation, at each stage of the layer. {relu_text}",
-            relu_text=relu_text(view.relu),
-        )
-    )
+    st.caption(literal(charts.about_histograms(view)))
     markup.show(channel_facts(summary, channel))
 
 
@@ -146,12 +140,6 @@ def channel_heading(view: LayerView, title: str) -> None:
     heading.subheader(title, anchor=False)
     key, last = link.showing("norm_channel", view.channel), len(view.summary.mean) - 1
     which.number_input(tr("Channel"), 0, last, view.channel, key=key, on_change=typed, args=(key,))
-
-
-def relu_text(relu: str | None) -> str:
-    if relu is None:
-        return tr("No ReLU follows this layer directly, so no value is set to zero.")
-    return tr("Fainter bars are below zero: the ReLU ({relu}) sets them to zero.", relu=literal(relu))
 
 
 def channel_facts(summary: NormSummary, channel: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -202,18 +203,24 @@ def training(shipped: list[NormRun], drifts: Mapping[str, DriftSeries]) -> None:
 
 
 def training_offer(shipped: list[NormRun], drifts: Mapping[str, DriftSeries]) -> Offer:
-    charts = [*run_charts.by_epoch(shipped, in_training.CHANCE)]
-    charts += [chart for name, series in drifts.items() for chart in in_training.drift_charts(series, name)]
+    rows = [[*run_charts.by_epoch(shipped, in_training.CHANCE)]]
+    rows += [[*in_training.drift_charts(series, name)] for name, series in drifts.items()]
     name = next(iter(in_training.RUNS))
     path = path_text(lessons.FOLDER / f"{name}.history.json")
     return Offer(
         name="batchnorm in training",
-        caption=tr("Six runs on drawn scenes, 20 epochs of 5,000; accuracy and loss on 1,000 others"),
-        pictures=charts_of(*charts),
+        caption=" · ".join(
+            [
+                tr("Six runs on drawn scenes, 20 epochs of 5,000; accuracy and loss on 1,000 others"),
+                tr(in_training.RATES),
+                *([tr(in_training.ABOUT_DRIFT, count=in_training.IMAGES)] if drifts else []),
+            ]
+        ),
+        pictures=charts_of(*chain.from_iterable(rows)),
         tables={tr("Runs"): lambda: runs_table(shipped)}
         | ({tr("Drift"): lambda: drift_table(drifts)} if drifts else {}),
         arrays=lambda: drift_arrays(drifts) | run_arrays(shipped),
-        figure=lambda: charts,
+        figure=lambda: rows,
         snippet=joined(
             ["from explorer.engine.runs import read_run"],
             [f"run = read_run({path})", "print(run.epochs[-1].test_accuracy)"],

@@ -8,18 +8,17 @@ import numpy as np
 import pandas as pd
 
 from explorer.drawing import ranges
-from explorer.drawing.colormaps import color
-from explorer.drawing.figures import Panel, Part
+from explorer.drawing.figures import Panel, Part, mapped
 from explorer.drawing.ranges import number
 from explorer.engine.channel_effects import ClassEffect
 from explorer.engine.dissection import Dissection
 from explorer.engine.visualization import Visualization
 from explorer.ui.class_names import glossed_all
-from explorer.ui.exports import downloads, export_parts
+from explorer.ui.exports import downloads, export_parts, scan_export
 from explorer.ui.exports.downloads import Offer, Pictures, Tables
 from explorer.ui.exports.export_parts import TRACE, Arrays
 from explorer.ui.exports.snippets import program
-from explorer.views.channel import charts, over_scan, tiles
+from explorer.views.channel import charts, over_scan, switched_off, tiles
 from explorer.views.channel.examples import Examples
 from explorer.views.channel.over_scan import Numbers, largest_classes
 from explorer.views.channel.over_time import MapHistory
@@ -55,9 +54,7 @@ def offer(biography: Biography) -> Offer:
     lines = [f"print(trace(net, x).maps[{layer!r}][{channel}].max())"]
     return Offer(
         name=f"channel {layer} {channel}",
-        caption=export_parts.caption(
-            selection, layer=tr("{layer}, channel {channel}", layer=layer, channel=channel)
-        ),
+        caption=caption(biography),
         pictures=pictures(biography),
         tables=tables(biography),
         arrays=partial(arrays, biography),
@@ -68,6 +65,22 @@ def offer(biography: Biography) -> Offer:
             value=number(value),
         ),
     )
+
+
+def caption(biography: Biography) -> str:
+    """The image, the channel and the scan, and how to read the figure."""
+    subject = biography.subject
+    name = tr("{layer}, channel {channel}", layer=subject.layer, channel=subject.channel)
+    parts = [export_parts.caption(subject.selection, layer=name, target="")]
+    if subject.scan is not None:
+        parts.append(scan_export.images(subject.scan))
+    if biography.examples is not None:
+        parts.append(tiles.field_in_words(subject, True))
+    if biography.numbers is not None:
+        parts.append(over_scan.about_classes(subject, biography.numbers))
+    if biography.effects:
+        parts.append(switched_off.about(subject, biography.effects))
+    return " · ".join(parts)
 
 
 def pictures(biography: Biography) -> Pictures:
@@ -98,8 +111,13 @@ def kinds(biography: Biography) -> dict[str, list[ExampleTile]]:
 
 
 def map_picture(subject: ChannelSubject) -> Pixels:
+    return map_panel(subject).pixels
+
+
+def map_panel(subject: ChannelSubject) -> Panel:
     values = subject.selection.seen.maps[subject.layer][subject.channel]
-    return color(values, ranges.shared(values, signed=bool(values.min() < 0)))
+    own = ranges.shared(values, signed=bool(values.min() < 0))
+    return mapped(values, own, tr("the map of the selected image"), tr("this channel only"))
 
 
 def tables(biography: Biography) -> Tables:
@@ -138,7 +156,7 @@ def image_table(biography: Biography, each: list[ExampleTile]) -> pd.DataFrame:
     assert subject.scan is not None
     rows = []
     for rank, tile in enumerate(each, start=1):
-        row: dict[str, object] = {"rank": rank, "image": int(subject.scan.ids[tile.row])}
+        row: dict[str, object] = {"rank": rank, **scan_export.image_columns(subject.scan, tile.row)}
         row |= {"class": tiles.label_of(subject, tile.row), "value": tile.value}
         if tile.position is not None:
             edges = (*tile.position, *subject.field(tile.position).reach)
@@ -194,16 +212,14 @@ def arrays(biography: Biography) -> Arrays:
 
 
 def figure(biography: Biography) -> list[Part]:
-    """The image made for the channel, its first images, and the charts."""
+    """The map of the selected image, the image made for the channel, its first images, and the charts."""
     subject = biography.subject
-    parts: list[Part] = []
+    parts: list[Part] = [map_panel(subject)]
     if biography.made is not None:
         parts.append(Panel(biography.made.pixels, tr("made for the channel")))
     if biography.examples is not None:
         for rank, tile in enumerate(biography.examples.top[:IN_FIGURE], start=1):
             parts.append(Panel(tiles.picture(subject, tile, True), tr("top image {rank}", rank=rank)))
-    if not parts:
-        parts.append(Panel(map_picture(subject), subject.name))
     if biography.numbers is not None and subject.scan is not None:
         order = largest_classes(biography.numbers.class_means)
         if order:

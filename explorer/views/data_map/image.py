@@ -162,7 +162,7 @@ def show_film(
     course = cached.course(timeline, selection.input)
     heat = cached.heat_over_time(timeline, selection.input, layer, target)
     name = glossed(opened.card.classes[target])
-    film = films.heat(sample.pixels, selection.covered(layer), heat, layer, name, False)
+    film = films.heat(*panels.picture_around(selection, layer), heat, layer, name, False)
     figures = [
         markup.figure(film.small(at), tr("{title}, epoch {epoch}", title=film.title, epoch=epoch),
                       *_notes(selection, course, at), fill=True)

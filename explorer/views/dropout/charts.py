@@ -9,10 +9,14 @@ from explorer.drawing.palette import SERIES
 from explorer.drawing.ranges import probability
 from explorer.engine.dropout import DropoutLayer, Masked
 from explorer.engine.values import Floats
-from model.words import tr
+from model.words import N_, tr
 
 CLASSES = 3  # drawn as lines
 ROWS = 5  # of bars
+ABOUT = N_(
+    "Probability under each mask of the classes that are most probable in eval mode. Dashed: in eval mode, "
+    "without a mask."
+)
 
 
 @dataclass(frozen=True, eq=False)

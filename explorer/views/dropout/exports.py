@@ -28,12 +28,7 @@ def offer(selection: Selection, spread: Spread, mask_number: int) -> Offer:
     chart = charts.over_masks(selection.class_names, spread)
     return Offer(
         name=f"dropout {selection.sample.name} {layer}",
-        caption=export_parts.caption(
-            selection,
-            method="Dropout",
-            layer=tr("{layer}, p = {p:g}", layer=layer, p=spread.rate),
-            target=selection.class_names[first],
-        ),
+        caption=" · ".join([caption(selection, spread), tr(charts.ABOUT)]),
         pictures={
             tr("predictions"): partial(figures.picture, chart),
             tr("mask {number}", number=mask_number): partial(
@@ -57,6 +52,11 @@ def offer(selection: Selection, spread: Spread, mask_number: int) -> Offer:
             value=number(masked.probabilities[:, first].mean()),
         ),
     )
+
+
+def caption(selection: Selection, spread: Spread) -> str:
+    layer = tr("{layer}, p = {p:g}", layer=spread.layer.layer, p=spread.rate)
+    return export_parts.caption(selection, method="Dropout", layer=layer, target="")
 
 
 def predictions(names: tuple[str, ...], spread: Spread) -> pd.DataFrame:

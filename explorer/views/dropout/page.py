@@ -41,12 +41,7 @@ def page() -> None:
     st.subheader(tr("The prediction under {count} masks", count=MASKS), anchor=False)
     st.markdown(finding(selection, spread.masked))
     panels.chart(charts.over_masks(selection.class_names, spread))
-    st.caption(
-        tr(
-            "Probability under each mask of the classes that are most probable in eval mode. Dashed: in eval "
-            "mode, without a mask."
-        )
-    )
+    st.caption(tr(charts.ABOUT))
     number = mask.show(selection, spread)
     st.caption(tr(ABOUT, count=MASKS))
     exports.show(selection, spread, number)

@@ -137,10 +137,7 @@ def how_to_read(evaluation: Evaluation, equal_counts: bool) -> list[str]:
     )
     one, _ = compute(evaluation, equal_counts)
     return [
-        tr(
-            "Each point is a bin: below the dashed line, confidence is higher than accuracy. The band is "
-            "Wilson’s 95% interval."
-        ),
+        tr(charts.ABOUT_BINS),
         images_of_bins(one),
         tr(over if mean > accuracy else under, **fields),
         tr(count if equal_counts else width, bins=BINS),

@@ -11,13 +11,21 @@ from explorer.drawing.palette import Color
 from explorer.engine.metrics import Reliability
 from explorer.engine.values import Integers
 from explorer.views.errors.evaluation import Evaluation
-from model.words import tr
+from model.words import N_, tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TENTHS = tuple(round(0.1 * step, 1) for step in range(11))
 MOST_NAMES = 24  # of classes in a chart or a printed matrix
+ABOUT_RECALL = N_(
+    "The dot is the recall of a class, the line its 95% interval, the diamond what chance gives. The lowest "
+    "recall comes first."
+)
+ABOUT_BINS = N_(
+    "Each point is a bin: below the dashed line, confidence is higher than accuracy. The band is Wilson’s "
+    "95% interval."
+)
 LETTER, FILLED = 0.42, 0.78  # of a printed cell: its letters at most, and the width of the longest count
 DIGIT = 0.73  # the height of a digit by the size of its letters
 

@@ -32,12 +32,7 @@ def show(evaluation: Evaluation) -> None:
         )
     )
     panels.chart(charts.recall_chart(evaluation))
-    st.caption(
-        tr(
-            "The dot is the recall of a class, the line its 95% interval, the diamond what chance gives. "
-            "The lowest recall comes first."
-        )
-    )
+    st.caption(tr(charts.ABOUT_RECALL))
 
 
 def scores(evaluation: Evaluation) -> pd.DataFrame:

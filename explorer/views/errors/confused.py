@@ -12,6 +12,7 @@ from explorer.ui.class_names import glossed
 from explorer.ui.components.confusion import Cell, confusion_matrix
 from explorer.ui.components.picture_grid import CARD, Picture, picture_grid
 from explorer.ui.markdown import literal
+from explorer.ui.scans.scanning import image_number
 from explorer.ui.stepping import Button
 from explorer.views.errors import filters, opening
 from explorer.views.errors.evaluation import Evaluation
@@ -169,7 +170,7 @@ def picture_of(evaluation: Evaluation, row: int, order: str) -> Picture:
     label, confidence = int(one.labels[row]), probability(float(one.confidence[row]))
     lines = {"entropy": number(float(one.entropy[row])), "loss": number(float(one.loss[row]))}
     fields = {
-        "number": int(evaluation.scan.ids[row]),
+        "number": image_number(evaluation.scan, row),
         "predicted": names[int(one.predicted[row])],
         "confidence": confidence,
         "entropy": lines["entropy"],
@@ -205,7 +206,7 @@ def classes_of(evaluation: Evaluation, row: int) -> str:
 
 
 def without_prediction(evaluation: Evaluation, row: int) -> str:
-    number, label = int(evaluation.scan.ids[row]), int(evaluation.predictions.labels[row])
+    number, label = image_number(evaluation.scan, row), int(evaluation.predictions.labels[row])
     if label < 0:
         return tr("Image {number}: without a label and without a prediction.", number=number)
     true = evaluation.class_names[label]

@@ -9,7 +9,7 @@ from explorer.drawing import figures
 from explorer.drawing.figures import Part
 from explorer.drawing.ranges import percent
 from explorer.ui import cached
-from explorer.ui.exports import downloads
+from explorer.ui.exports import downloads, scan_export
 from explorer.ui.exports.downloads import Offer, Pictures
 from explorer.ui.exports.export_parts import Arrays
 from explorer.ui.exports.snippets import joined, path_text
@@ -57,10 +57,10 @@ def pictures(parts: list[Part]) -> Pictures:
 
 
 def caption(evaluation: Evaluation) -> str:
-    """What was scanned with which network, and its accuracy."""
+    """What was scanned with which network, its accuracy, and how to read the charts."""
     digest = evaluation.opened.checkpoint.digest
     traced = figures.caption(checkpoint=evaluation.opened.name, digest=digest)
-    return " · ".join([traced, scanned(evaluation)])
+    return " · ".join([traced, scanned(evaluation), tr(charts.ABOUT_RECALL), tr(charts.ABOUT_BINS)])
 
 
 def scanned(evaluation: Evaluation) -> str:
@@ -85,11 +85,11 @@ def scanned(evaluation: Evaluation) -> str:
 
 
 def predictions(evaluation: Evaluation) -> pd.DataFrame:
-    """One row for each image: its number in the data set or its seed, its label and its prediction."""
+    """One row for each image: its number in the data set, its label and its prediction."""
     one, scan = evaluation.predictions, evaluation.scan
     names = np.array([*evaluation.classes, ""])  # the last for −1
     return pd.DataFrame({
-        "image": scan.ids,
+        **scan_export.all_images(scan),
         "label": names[one.labels],
         "predicted": names[one.predicted],
         "correct": np.where(one.labeled, one.correct, None),

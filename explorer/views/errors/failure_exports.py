@@ -10,7 +10,7 @@ from explorer.drawing import figures, ranges
 from explorer.drawing.colormaps import color
 from explorer.drawing.figures import Panel
 from explorer.drawing.ranges import number
-from explorer.ui.exports import downloads
+from explorer.ui.exports import downloads, scan_export
 from explorer.ui.exports.downloads import Offer, Pictures
 from explorer.ui.exports.export_parts import Arrays
 from explorer.ui.exports.snippets import program
@@ -139,13 +139,15 @@ def rows(evaluation: Evaluation, card: ErrorCard) -> list[list[Panel]]:
 def channel_panel(card: ErrorCard, one: Tipping, names: Sequence[str]) -> Panel:
     values = card.selection.seen.maps[card.layer][one.channel]
     own = failures.map_range(values)
-    title = tr(
-        "Channel {channel}: lead falls by {fall}; then predicted: {name}",
-        channel=one.channel,
-        fall=number(one.fall),
-        name=names[one.predicted],
-    )
-    return figures.mapped(values, own, title)
+    return figures.mapped(values, own, channel_title(card, one, names), tr("this channel only"))
+
+
+def channel_title(card: ErrorCard, one: Tipping, names: Sequence[str]) -> str:
+    fields = {"channel": one.channel, "fall": number(one.fall)}
+    if one.predicted == card.predicted:
+        return tr("Channel {channel}: lead falls by {fall}; prediction unchanged", **fields)
+    name = names[one.predicted]
+    return tr("Channel {channel}: lead falls by {fall}; then predicted: {name}", name=name, **fields)
 
 
 # Numbers
@@ -164,7 +166,7 @@ def table_row(evaluation: Evaluation, card: ErrorCard) -> dict[str, object]:
     channels = tipping(card)
     places = [*(channels or []), *[None] * failures.TIPPING][: failures.TIPPING]
     row: dict[str, object] = {
-        "image": int(evaluation.scan.ids[card.row]),
+        **scan_export.image_columns(evaluation.scan, card.row),
         "label": names[card.true],
         "predicted": names[card.predicted],
         "confidence": probabilities[card.predicted],

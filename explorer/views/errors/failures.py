@@ -84,6 +84,7 @@ def show(evaluation: Evaluation) -> list[ErrorCard]:
         )
         return []
     layer = choose_layer(first)
+    st.caption(literal(about_cards(layer)))
     cards = [failure(evaluation, row, layer) for row in page_rows]
     jobs.show(partial(draw, evaluation, cards), *(card.work for card in cards))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -96,7 +97,6 @@ def show(evaluation: Evaluation) -> list[ErrorCard]:
         st.caption(text)
         if len(pages) > 1:
             stepping.buttons(PAGE, [Button(tr("Previous"), -1), Button(tr("Next"), 1)])
-    st.caption(literal(about_cards(layer)))
     return cards
 
 
@@ -329,6 +329,8 @@ def channel_card(
     low, high = from_to(values.min(), values.max())
     ends, fall = caption
     then = tr("then predicted: {name}", name=names[one.predicted])
+    if one.predicted == card.predicted:
+        then = tr("prediction unchanged")
     return Picture(
         one.channel,
         data_uri(color(values, own)),

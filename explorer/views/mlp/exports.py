@@ -14,7 +14,7 @@ from explorer.ui.exports.downloads import Offer
 from explorer.ui.exports.export_parts import Arrays
 from explorer.views.mlp import charts, first_layers, shifts
 from explorer.views.mlp.pair import NetworkPair
-from model.words import tr
+from model.words import ngettext, tr
 
 IMPORTS = (
     "from explorer.engine.network import network_of",
@@ -31,14 +31,7 @@ def offer(pair: NetworkPair, measured: Mapping[str, ShiftedPredictions]) -> Offe
     mlp, cnn = first_layers.as_images(pair.mlp_weights), pair.cnn_weights
     return Offer(
         name="mlp and cnn",
-        caption=" · ".join(
-            tr(
-                "{side}: {caption}",
-                side=side,
-                caption=figures.caption(checkpoint=each.name, digest=each.checkpoint.digest),
-            )
-            for side, each in pair.sides.items()
-        ),
+        caption=caption(pair),
         pictures={
             tr("accuracy"): partial(figures.picture, chart),
             tr("weights of the MLP"): partial(first_layers.pictures, mlp, 1),
@@ -63,6 +56,19 @@ def offer(pair: NetworkPair, measured: Mapping[str, ShiftedPredictions]) -> Offe
             value=number(list(measured.values())[1].same(MOST).value),
         ),
     )
+
+
+def caption(pair: NetworkPair) -> str:
+    sides = [
+        tr(
+            "{side}: {caption}",
+            side=side,
+            caption=figures.caption(checkpoint=each.name, digest=each.checkpoint.digest),
+        )
+        for side, each in pair.sides.items()
+    ]
+    count = ngettext("{n:,} drawn scene", "{n:,} drawn scenes", shifts.IMAGES)
+    return " · ".join([*sides, count, tr(shifts.LINES)])
 
 
 def table(measured: Mapping[str, ShiftedPredictions]) -> pd.DataFrame:

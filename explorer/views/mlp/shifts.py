@@ -21,6 +21,7 @@ ABOUT = N_(
     "networks trained with flips and colors only. “Same” is the fraction of predictions that are those of "
     "the scene that is not moved; chance is 10% for a correct prediction."
 )
+LINES = N_("Accuracy with its 95% interval. Dashed: not moved in training. Gray line: chance.")
 
 
 def show(pair: NetworkPair, selection: Selection) -> dict[str, ShiftedPredictions]:
@@ -31,7 +32,7 @@ def show(pair: NetworkPair, selection: Selection) -> dict[str, ShiftedPrediction
         name: cached.shifted_predictions(each.network, IMAGES) for name, each in networks(pair).items()
     }
     panels.chart(charts.by_shift(measured))
-    st.caption(tr("Accuracy with its 95% interval. Dashed: not moved in training. Gray line: chance."))
+    st.caption(tr(LINES))
     st.markdown(finding(measured))
     markup.show(markup.element("div", table(measured), cls="fx-even"))
     st.caption(tr(ABOUT, count=IMAGES))

@@ -32,7 +32,7 @@ def offer(
 ) -> Offer:
     return Offer(
         name=f"network {selection.sample.name} {selection.card.classes[selection.target]}",
-        caption=export_parts.caption(selection, layer=chosen[0] if chosen else ""),
+        caption=export_parts.caption(selection),
         pictures=pictures(selection, columns),
         tables={
             tr("Nodes"): lambda: nodes(columns),

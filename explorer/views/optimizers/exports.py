@@ -1,6 +1,6 @@
 """What the page Optimizers and schedulers offers for download: its charts and the numbers behind them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
@@ -18,7 +18,7 @@ from explorer.ui.exports.downloads import Offer
 from explorer.ui.exports.export_parts import Arrays
 from explorer.ui.exports.snippets import joined
 from explorer.views.optimizers.charts import NAMES, run_name
-from explorer.views.optimizers.recorded import Recorded
+from explorer.views.optimizers.recorded import Recorded, lines_in_words
 from explorer.views.optimizers.schedulers import Scheduled, plateau_text
 from explorer.views.optimizers.surfaces import Descents
 from model.words import N_, tr
@@ -29,28 +29,32 @@ def show(scheduled: Scheduled | None, recorded: Recorded | None, descents: Desce
 
 
 def offer(scheduled: Scheduled | None, recorded: Recorded | None, descents: Descents) -> Offer:
-    charts = every_chart(scheduled, recorded, descents)
+    rows = charts_in_rows(scheduled, recorded, descents)
     program, printed = last_point(descents)
     return Offer(
         name="optimizers",
         caption=caption(scheduled, recorded, descents),
-        pictures={chart.title: partial(figures.picture, chart) for chart in charts},
+        pictures={chart.title: partial(figures.picture, chart) for row in rows for chart in row},
         tables=tables(scheduled, recorded, descents),
         arrays=lambda: arrays(scheduled, descents),
-        figure=lambda: charts,
+        figure=lambda: rows,
         snippet=program,
         printed=printed,
     )
 
 
-def every_chart(scheduled: Scheduled | None, recorded: Recorded | None, descents: Descents) -> list[Chart]:
-    """The charts in the order of the page."""
-    parts: list[Mapping[str, Chart]] = [
-        scheduled.charts if scheduled else {},
-        recorded.charts if recorded else {},
-        descents.charts,
+def charts_in_rows(
+    scheduled: Scheduled | None, recorded: Recorded | None, descents: Descents
+) -> list[list[Chart]]:
+    """The charts in the order of the page, a row for each part; the runs’ long names have their own."""
+    final, *by_epoch = recorded.charts.values() if recorded else [None]
+    parts = [
+        [*scheduled.charts.values()] if scheduled else [],
+        [] if final is None else [final],
+        by_epoch,
+        [*descents.charts.values()],
     ]
-    return [chart for part in parts for chart in part.values()]
+    return [part for part in parts if part]
 
 
 def caption(scheduled: Scheduled | None, recorded: Recorded | None, descents: Descents) -> str:
@@ -73,6 +77,7 @@ def caption(scheduled: Scheduled | None, recorded: Recorded | None, descents: De
             tr("{count} runs on drawn scenes, one seed each, n = {images} test images; chance {chance}%",
                count=len(recorded.every), images=TEST_IMAGES, chance=100 // CLASSES)
         )  # fmt: skip
+        sentences.append(lines_in_words(recorded.schedulers))
     rates = tr(", ").join(f"{tr(VARIANTS[name].title)} {rate:g}" for name, rate in descents.rates.items())
     start = f"({', '.join(map(number, descents.surface.start))})"
     sentences.append(

@@ -33,10 +33,13 @@ MOST = 2  # schedulers in the same charts: one solid, one dashed
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """All runs, the largest final accuracy first, the chosen ones, and the charts by short name."""
+    """All runs, the largest final accuracy first, the chosen ones and their schedulers, and the charts by
+    short name.
+    """
 
     every: tuple[OptimizerRun, ...]
     chosen: tuple[OptimizerRun, ...]
+    schedulers: Sequence[str]
     charts: Mapping[str, Chart]
 
 
@@ -67,8 +70,8 @@ def show() -> Recorded | None:
             max_selections=MOST,
         )[:MOST]  # fmt: skip
     chosen = tuple(each for each in every if each.variant in names and each.scheduler in schedulers)
-    recorded = Recorded(by_accuracy(every), chosen, charts_of(every, chosen, schedulers))
-    draw(recorded, schedulers)
+    recorded = Recorded(by_accuracy(every), chosen, schedulers, charts_of(every, chosen, schedulers))
+    draw(recorded)
     return recorded
 
 
@@ -119,7 +122,7 @@ def about_seeds(every: Sequence[OptimizerRun]) -> str:
     )  # fmt: skip
 
 
-def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
+def draw(recorded: Recorded) -> None:
     if "accuracy" in recorded.charts:
         markup.show(panels.legend(recorded.charts["accuracy"]))  # type: ignore[arg-type]
     by_name = [recorded.charts[name] for name in METRICS if name in recorded.charts]
@@ -127,11 +130,7 @@ def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
         with column:
             st.markdown(f"**{chart.title}**")
             panels.chart(chart)  # type: ignore[arg-type]
-    solid, *others = (tr(NAMES[name]) for name in schedulers)
-    if others:
-        st.caption(tr("Color: optimizer. Solid: {solid}. Dashed: {dashed}.", solid=solid, dashed=others[0]))
-    else:
-        st.caption(tr("Color: optimizer. Scheduler: {solid}.", solid=solid))
+    st.caption(lines_in_words(recorded.schedulers))
     st.subheader(tr("Final test accuracy"), anchor=False)
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -148,6 +147,14 @@ def draw(recorded: Recorded, schedulers: Sequence[str]) -> None:
         )
     )
     how_to_repeat(recorded.every)
+
+
+def lines_in_words(schedulers: Sequence[str]) -> str:
+    """What the color of a line is, and which scheduler is solid or dashed."""
+    solid, *others = (tr(NAMES[name]) for name in schedulers)
+    if others:
+        return tr("Color: optimizer. Solid: {solid}. Dashed: {dashed}.", solid=solid, dashed=others[0])
+    return tr("Color: optimizer. Scheduler: {solid}.", solid=solid)
 
 
 def table(every: Sequence[OptimizerRun]) -> str:

@@ -14,7 +14,7 @@ from explorer.drawing.sheets import columns_for, tiled
 from explorer.engine.projection import PROJECTIONS, Projection
 from explorer.engine.values import Integers
 from explorer.ui import cached
-from explorer.ui.exports import downloads, snippets
+from explorer.ui.exports import downloads, scan_export, snippets
 from explorer.ui.exports.downloads import Array, Offer, Pictures
 from explorer.ui.options import options
 from explorer.ui.scans import scanning
@@ -123,7 +123,7 @@ def image_table(view: SetMapView) -> pd.DataFrame:
     scan, points = view.images.scan, view.projection.points
     return pd.DataFrame(
         {
-            "image": scan.ids,
+            **scan_export.all_images(scan),
             "label": [scan.classes[label] if label >= 0 else "" for label in scan.labels],
             "predicted": [scan.classes[predicted] if predicted >= 0 else "" for predicted in scan.predicted],
             "confidence": view.images.confidence,

@@ -72,7 +72,7 @@ def caption(
     traced = figures.caption(
         checkpoint=selection.opened.name, digest=selection.opened.checkpoint.digest, layer=look.layer
     )
-    return f"{about} · {traced}"
+    return f"{about} · {look.ranking.explained()} · {traced}"
 
 
 def pictures(selection: Selection, question: ShiftQuestion) -> Pictures:

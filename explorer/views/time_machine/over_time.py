@@ -9,7 +9,7 @@ from explorer.drawing.chart import LineChart
 from explorer.engine.batchnorm import NormSummary, batchnorms
 from explorer.engine.timeline import Course, Timeline
 from explorer.engine.tracing import stages
-from explorer.ui import cached, choices, link
+from explorer.ui import cached, choices, link, panels
 from explorer.ui.frame import checkup, presentation
 from explorer.ui.selection import Selection
 from explorer.views.time_machine import films
@@ -65,7 +65,7 @@ def cam(selection: Selection, timeline: Timeline) -> Make:
     def made() -> Film:
         heat = cached.heat_over_time(timeline, selection.input, layer, selection.target)
         name = selection.target_name
-        return films.heat(selection.sample.pixels, selection.covered(layer), heat, layer, name, signed, own)
+        return films.heat(*panels.picture_around(selection, layer), heat, layer, name, signed, own)
 
     return made
 
