@@ -74,6 +74,22 @@ def test_what_was_written_to_later_is_not_given(net: nn.Module) -> None:
     assert keep_pass(net, X).maps(["norm"]) is not None  # the second pass keeps a copy
 
 
+def test_what_was_written_past_autograd_is_not_given_either() -> None:
+    class Doubles(Skip):
+        def forward(self, x: Tensor) -> Tensor:
+            maps = self.conv(x)
+            read = self.norm(maps)
+            maps.data.mul_(2)
+            return self.fc(self.relu(read).mean((2, 3)))
+
+    net = Doubles().eval()
+    first, second, expected = keep_pass(net, X), keep_pass(net, X), net.conv(X)[0].detach()
+    assert first.maps(["conv"]) is None
+    maps = second.maps(["conv"])
+    assert maps is not None
+    torch.testing.assert_close(torch.from_numpy(maps["conv"]), expected)
+
+
 def test_a_layer_that_no_gradient_reaches_is_named() -> None:
     class Cut(nn.Module):
         def __init__(self) -> None:

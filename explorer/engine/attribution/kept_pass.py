@@ -66,7 +66,7 @@ class KeptPass:
 
 
 # The layers of a network whose outputs it writes to.
-_WRITTEN: "WeakKeyDictionary[nn.Module, set[str]]" = WeakKeyDictionary()
+_WRITTEN: "WeakKeyDictionary[nn.Module, frozenset[str]]" = WeakKeyDictionary()
 
 
 def keep_pass(net: nn.Module, x: Tensor) -> KeptPass:
@@ -76,19 +76,25 @@ def keep_pass(net: nn.Module, x: Tensor) -> KeptPass:
     check_images(x, one=True)
     inputs: dict[str, LayerInput] = {}
     outputs: dict[str, Output] = {}
-    written = _WRITTEN.setdefault(net, set())
+    copies: dict[str, Tensor] = {}
+    is_first, written = net not in _WRITTEN, _WRITTEN.get(net, frozenset())
 
     def keep(call: Call) -> Tensor | None:
         if call.layout is None:
             return None
         inputs[call.layer] = LayerInput.of(call)
         outputs[call.layer] = Output(call.handed_on, call.layout, version_of(call.handed_on))
+        if is_first:  # what is written by `.data` has no other version
+            copies[call.layer] = call.handed_on.detach().clone()
         return call.output.clone() if call.layer in written else None
 
     view = recording_calls(net, None, keep)
     with torch.inference_mode(False), torch.enable_grad():
         logits = check_logits(view(x.detach().clone().requires_grad_().clone()))
     kept = dict(outputs)  # what a backward pass runs again is not added
-    written.update(layer for layer, each in kept.items() if not each.is_whole)
+    changed = {layer for layer, copy in copies.items() if not torch.equal(copy, kept[layer].tensor)}
+    changed |= {layer for layer, each in kept.items() if not each.is_whole}
+    _WRITTEN[net] = written | changed
     shapes = {layer: tuple(each.layout.maps(each.tensor).shape[1:]) for layer, each in kept.items()}
-    return KeptPass(trace_of(net, logits, {}, inputs, shapes), logits, kept)
+    whole = {layer: each for layer, each in kept.items() if layer not in changed}
+    return KeptPass(trace_of(net, logits, {}, inputs, shapes), logits, whole)
